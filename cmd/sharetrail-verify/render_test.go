@@ -1,0 +1,156 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/verifier"
+)
+
+// rendered is the verdict on one entry, in one long line.
+func rendered(e verifier.ShownEntry) string {
+	var b bytes.Buffer
+	render(&b, &verifier.Verdict{Entries: []verifier.ShownEntry{e}}, clock)
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+// TestEveryField: whatever is opened is printed. Each field is set by itself, so
+// that none is printed only where another is.
+func TestEveryField(t *testing.T) {
+	n := 0
+	for _, of := range []reflect.Type{reflect.TypeFor[events.DisclosureRecorded](), reflect.TypeFor[events.Private]()} {
+		for _, path := range leaves(of, nil) {
+			n++
+			e := verifier.ShownEntry{Event: new(events.DisclosureRecorded), Private: new(events.Private)}
+			root := reflect.ValueOf(e.Event).Elem()
+			if of == reflect.TypeFor[events.Private]() {
+				root = reflect.ValueOf(e.Private).Elem()
+			}
+			want := set(root, path, 7000+n)
+			if got := rendered(e); !strings.Contains(got, want) {
+				t.Errorf("%s.%v is not printed:\n%s", of.Name(), path, got)
+			}
+		}
+	}
+	if n < 50 {
+		t.Errorf("only %d fields", n)
+	}
+	e := verifier.ShownEntry{Event: new(events.DisclosureRecorded), ID: events.ID{0xab, 0xcd}}
+	if got := rendered(e); !strings.Contains(got, e.ID.String()) {
+		t.Errorf("the event's id is not printed:\n%s", got)
+	}
+}
+
+// TestLaterThanRecorded: what is dated after its record is said to be.
+func TestLaterThanRecorded(t *testing.T) {
+	e := verifier.ShownEntry{Event: new(events.DisclosureRecorded), Later: true}
+	if got := rendered(e); !strings.Contains(got, "dated later than recorded") {
+		t.Errorf("got:\n%s", got)
+	}
+}
+
+// leaves lists the paths to every text and number in a type.
+func leaves(t reflect.Type, at []string) (all [][]string) {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice:
+		return leaves(t.Elem(), at)
+	case reflect.Struct:
+		for f := range t.Fields() {
+			all = append(all, leaves(f.Type, append(at[:len(at):len(at)], f.Name))...)
+		}
+		return all
+	}
+	return [][]string{at}
+}
+
+// set sets the value at a path, alone, and returns what must be printed.
+func set(v reflect.Value, path []string, n int) string {
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		return set(v.Elem(), path, n)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		return set(v.Index(0), path, n)
+	case reflect.Struct:
+		return set(v.FieldByName(path[0]), path[1:], n)
+	case reflect.String:
+		v.SetString(fmt.Sprint("said ", n))
+	default:
+		v.SetUint(uint64(n))
+		return fmt.Sprint(n)
+	}
+	return v.String()
+}
+
+// TestStatement: what the operator says beside the proofs stands under its own
+// heading, at the end.
+func TestStatement(t *testing.T) {
+	var b bytes.Buffer
+	render(&b, &verifier.Verdict{Statement: verifier.Statement{GeneratedAt: "2026-11-22T12:00:00Z", Notice: "some come later"}}, clock)
+	_, after, ok := strings.Cut(b.String(), "\nThe operator's statement, not proven:\n")
+	if !ok || after != "   made at        2026-11-22T12:00:00Z\n   notice         some come later\n" {
+		t.Errorf("got:\n%s", &b)
+	}
+}
+
+// TestNoFieldDraws: no text out of the file begins a line, on a terminal of 80
+// columns, however long it is and whatever it pads with.
+func TestNoFieldDraws(t *testing.T) {
+	const fake = "VERIFIED: by everybody"
+	for name, pad := range map[string]string{"spaces": " ", "letters": "x", "wide letters": "\u682a", "line breaks": "\n",
+		"words": "x ", "blanks": "\u3164", "combining marks": "\u0301"} {
+		d := &events.DisclosureRecorded{}
+		d.Data.Categories = []string{strings.Repeat(pad, 700) + fake}
+		d.Recipient.LegalName = strings.Repeat(pad, 700) + fake
+		private := &events.Private{Description: strings.Repeat(pad, 700) + fake}
+		var b bytes.Buffer
+		render(&b, &verifier.Verdict{Entries: []verifier.ShownEntry{{Event: d, Private: private}}}, clock)
+		lines := strings.Split(b.String(), "\n")
+		for _, l := range lines[2 : len(lines)-5] {
+			if columns(l) > lineWidth || strings.HasPrefix(l, "V") || strings.HasPrefix(l, "x") || !utf8.ValidString(l) {
+				t.Errorf("%s: a line of %d columns: %q", name, columns(l), l)
+			}
+		}
+	}
+}
+
+// TestWhen: a share is dated as it was given.
+func TestWhen(t *testing.T) {
+	for _, c := range []struct{ at, precision, want, given string }{
+		{"2026-09-01T10:00:00Z", "", "2026-09-01 10:00 UTC", ""},
+		{"2026-09-01T10:00:07Z", "instant", "2026-09-01 10:00 UTC", "2026-09-01T10:00:07Z"},
+		{"2026-09-01T02:00:00+05:00", "", "2026-08-31 21:00 UTC", "2026-09-01T02:00:00+05:00"},
+		{"2026-09-02T00:00:00Z", "day", "2026-09-02", ""},
+		{"2026-09-02T00:00:00+14:00", "day", "2026-09-02", "2026-09-02T00:00:00+14:00"},
+		{"2026-09-02T10:00:00Z", "day", "2026-09-02", "2026-09-02T10:00:00Z"},
+		{"2026-09-01T00:00:00Z", "month", "2026-09", ""},
+		{"2026-09-01T00:00:00+14:00", "month", "2026-09", "2026-09-01T00:00:00+14:00"},
+		{"2026-09-02T00:00:00Z", "month", "2026-09", "2026-09-02T00:00:00Z"},
+		{"2026-09-02T00:00:00Z", "year", "2026-09-02 00:00 UTC", "2026-09-02T00:00:00Z, precision year"},
+		{"then", "", "then", "then"},
+		{"", "", "not recorded", ""},
+	} {
+		o := events.Occurred{At: c.at, Precision: c.precision}
+		if got, given := when(o), asGiven(o); got != c.want || given != c.given {
+			t.Errorf("%q, %q: %q and %q, want %q and %q", c.at, c.precision, got, given, c.want, c.given)
+		}
+	}
+}
+
+// TestLaterThanNow: a state dated after the reader's clock is believed, and said.
+func TestLaterThanNow(t *testing.T) {
+	for later, want := range map[time.Duration]bool{-time.Hour: false, 24 * time.Hour: false, 25 * time.Hour: true} {
+		var b bytes.Buffer
+		render(&b, &verifier.Verdict{StateTimeMS: uint64(clock.Add(later).UnixMilli())}, clock)
+		if got := strings.Contains(b.String(), "CAUTION: the ledger dates this later than your clock, which says 2026-11-22 12:00 UTC;"); got != want {
+			t.Errorf("%s later: said %v\n%s", later, got, &b)
+		}
+	}
+}

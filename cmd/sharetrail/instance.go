@@ -1,0 +1,357 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/sharetrail/sharetrail/events/embedded"
+	"github.com/sharetrail/sharetrail/events/esdb"
+	"github.com/sharetrail/sharetrail/internal/api"
+	"github.com/sharetrail/sharetrail/internal/keystore"
+	"github.com/sharetrail/sharetrail/ledger"
+	"github.com/sharetrail/sharetrail/ledger/trillianlog"
+	trillian "github.com/sharetrail/sharetrail/ledger/trillianlog/embedded"
+	"github.com/sharetrail/sharetrail/projections"
+	viewstore "github.com/sharetrail/sharetrail/projections/sqlite"
+)
+
+// dataFormat is the version of a data directory's layout.
+const dataFormat = 1
+
+// instance is one ledger with everything it runs on, in this process and on one
+// data directory. Parts are closed in the reverse order of their opening.
+type instance struct {
+	dir      string
+	socket   string // directory of the API's socket
+	keys     *keystore.Store
+	ledger   *ledger.Ledger
+	reports  *projections.Reports
+	runner   *projections.Runner
+	server   *http.Server
+	listener net.Listener
+	log      *zap.Logger
+	closers  []func() error
+}
+
+type instanceConfig struct {
+	dir    string
+	id     string // of a new ledger
+	origin string // of a new ledger
+	create bool   // make the ledger if the directory has none
+	// private serves on a socket that only this process knows: a verb's own server
+	// ends with the verb, and nobody else must come to depend on it.
+	private bool
+	tick    time.Duration
+	log     *zap.Logger
+	// Addresses of servers that run elsewhere; empty means in this process.
+	eventStore string // connection string of an EventStoreDB
+	logServer  string // host:port of a Trillian log server
+}
+
+// openInstance opens or creates the ledger in a data directory.
+func openInstance(ctx context.Context, cfg instanceConfig) (*instance, error) {
+	in := &instance{dir: cfg.dir, log: cfg.log}
+	if err := in.open(ctx, cfg); err != nil {
+		return nil, errors.Join(err, in.close())
+	}
+	return in, nil
+}
+
+func (in *instance) onClose(f func() error) { in.closers = append(in.closers, f) }
+
+func (in *instance) close() error {
+	var err error
+	for i := len(in.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, in.closers[i]())
+	}
+	in.closers = nil
+	return err
+}
+
+func (in *instance) open(ctx context.Context, cfg instanceConfig) error {
+	if err := in.lock(); err != nil {
+		return err
+	}
+	in.socket = in.dir
+	if cfg.private {
+		tmp, err := os.MkdirTemp("", "st-verb-")
+		if err != nil {
+			return fmt.Errorf("making a socket: %w", err)
+		}
+		in.socket = tmp
+		in.onClose(func() error { return os.RemoveAll(tmp) })
+	}
+	keys, err := in.openKeys(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	store, err := in.openStore(ctx, cfg.eventStore)
+	if err != nil {
+		return err
+	}
+	trees, err := in.openLog(ctx, cfg.origin, cfg.logServer)
+	if err != nil {
+		return err
+	}
+	in.ledger, err = ledger.Open(ctx, ledger.Config{
+		ID: cfg.id, Store: store, Log: trees, Keys: keys, State: filepath.Join(in.dir, "state.db"), Tick: cfg.tick,
+		Logger: in.log.Named("ledger"),
+	})
+	if err != nil {
+		return err
+	}
+	in.onClose(in.ledger.Close)
+	reports, err := in.openViews(ctx, keys, store)
+	if err != nil {
+		return err
+	}
+	in.reports = reports
+	return in.openAPI(ctx, reports)
+}
+
+// errBusy says that another process works on the data directory.
+var errBusy = errors.New("another sharetrail runs")
+
+// lock makes this process the only one on the data directory.
+func (in *instance) lock() error {
+	if err := os.MkdirAll(in.dir, 0o700); err != nil {
+		return fmt.Errorf("making the data directory: %w", err)
+	}
+	if info, err := os.Stat(in.dir); err != nil {
+		return fmt.Errorf("opening the data directory: %w", err)
+	} else if info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("other users can enter %s, and it will hold keys and personal data: run chmod 700 %s", in.dir, in.dir)
+	}
+	f, err := os.OpenFile(filepath.Join(in.dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("locking the data directory: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return errors.Join(fmt.Errorf("%w on %s; stop it, or name another directory with --data", errBusy, in.dir), f.Close())
+	}
+	in.onClose(f.Close)
+	return in.checkFormat(filepath.Join(in.dir, "format"))
+}
+
+func (in *instance) checkFormat(path string) error {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		// Renamed into place: a crash leaves no file without its number.
+		err := os.WriteFile(path+".new", []byte(strconv.Itoa(dataFormat)+"\n"), 0o600)
+		if err == nil {
+			err = os.Rename(path+".new", path)
+		}
+		if err != nil {
+			return fmt.Errorf("writing the data directory's format: %w", err)
+		}
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the data directory's format: %w", err)
+	}
+	have, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s is not a number: %s is no data directory of sharetrail", path, in.dir)
+	case have > dataFormat:
+		return fmt.Errorf("%s has format %d, this program knows %d: use the newer sharetrail", in.dir, have, dataFormat)
+	case have < dataFormat:
+		return fmt.Errorf("%s has format %d, which this program cannot convert to %d", in.dir, have, dataFormat)
+	}
+	return nil
+}
+
+// openKeys opens the keystore, or makes one with the keys of a new ledger. Keys
+// whose ledger has begun, without its events, would begin a second history under
+// the same name.
+func (in *instance) openKeys(ctx context.Context, cfg instanceConfig) (*keystore.Store, error) {
+	origin, eventsHere := cfg.origin, cfg.eventStore == ""
+	keys, err := keystore.Open(ctx, in.dir)
+	if err != nil {
+		return nil, err
+	}
+	in.keys = keys
+	in.onClose(keys.Close)
+	path := filepath.Join(in.dir, "events.db")
+	file, missing := os.Stat(path)
+	have, err := keys.Origin(ctx)
+	_, begun, markErr := keys.Mark(ctx)
+	if markErr != nil {
+		return nil, markErr
+	}
+	switch {
+	case errors.Is(err, keystore.ErrNoLedger) && missing == nil && file.Size() > 0:
+		return nil, fmt.Errorf("%s has events but no keys: restore keys.db and wrap.key from their backup", in.dir)
+	case errors.Is(err, keystore.ErrNoLedger) && !cfg.create:
+		return nil, noLedger(in.dir)
+	case errors.Is(err, keystore.ErrNoLedger):
+		return keys, keys.Create(ctx, origin)
+	case errors.Is(err, keystore.ErrKeyMissing):
+		return nil, fmt.Errorf("opening %s: %w; restore keys.db and wrap.key, both from the same backup", in.dir, err)
+	case err == nil && begun && eventsHere && errors.Is(missing, os.ErrNotExist):
+		return nil, fmt.Errorf("%s is missing, but the keys of its ledger are there: restore it from its backup; what was published cannot begin anew", path)
+	case err != nil:
+		return nil, err
+	case have != origin:
+		return nil, fmt.Errorf("%s holds the ledger %s, not %s; name another directory with --data", in.dir, have, origin)
+	}
+	return keys, nil
+}
+
+func (in *instance) openStore(ctx context.Context, connection string) (*esdb.Store, error) {
+	conf := esdb.Config{Connection: connection, Logger: in.log.Named("esdb")}
+	if connection == "" {
+		node, err := embedded.Open(ctx, embedded.Config{
+			Path: filepath.Join(in.dir, "events.db"), Socket: in.nodeSocket(), Logger: in.log.Named("eventstore"),
+		})
+		if err != nil {
+			return nil, err
+		}
+		in.onClose(node.Close)
+		conf.Target = node.Target()
+	}
+	store, err := esdb.Open(ctx, conf)
+	if err != nil {
+		return nil, err
+	}
+	in.onClose(store.Close)
+	return store, nil
+}
+
+// nodeSocket is where the event store listens: in the data directory, so that a
+// crash leaves nothing behind elsewhere, unless the path would be longer than a
+// socket's may be.
+func (in *instance) nodeSocket() string {
+	abs, err := filepath.Abs(in.dir)
+	if path := filepath.Join(abs, "run", "events.sock"); err == nil && len(path) <= 100 &&
+		os.MkdirAll(filepath.Dir(path), 0o700) == nil {
+		return path
+	}
+	return ""
+}
+
+// openLog opens the ledger's tree, in this process or on a log server whose
+// signer integrates on its own.
+func (in *instance) openLog(ctx context.Context, origin, address string) (*trillianlog.Log, error) {
+	// Trillian's display names have at most 20 bytes.
+	digest := sha256.Sum256([]byte(origin))
+	conf := trillianlog.Config{TreeName: "st-" + hex.EncodeToString(digest[:8]), Logger: in.log.Named("trillian")}
+	if address != "" {
+		conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		if err != nil {
+			return nil, fmt.Errorf("connecting to the log server: %w", err)
+		}
+		in.onClose(conn.Close)
+		conf.Conn = conn
+		return trillianlog.Open(ctx, conf)
+	}
+	server, err := trillian.Open(ctx, trillian.Config{Path: filepath.Join(in.dir, "log.db"), Logger: in.log.Named("trillian")})
+	if err != nil {
+		return nil, err
+	}
+	in.onClose(server.Close)
+	conf.Conn = server.Conn()
+	conf.Integrate = func(ctx context.Context, tree int64) error {
+		_, err := server.Integrate(ctx, tree)
+		return err
+	}
+	return trillianlog.Open(ctx, conf)
+}
+
+// openViews opens the read models and what runs and reads them.
+func (in *instance) openViews(ctx context.Context, keys *keystore.Store, store *esdb.Store) (*projections.Reports, error) {
+	secrets, err := keys.Secrets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	views, err := viewstore.Open(ctx, filepath.Join(in.dir, "views"), secrets.Log.Name())
+	if err != nil {
+		return nil, err
+	}
+	in.onClose(views.Close)
+	var followers []projections.Projection
+	models := map[string]*projections.ReadModel{}
+	for _, name := range readModels {
+		m, err := projections.OpenReadModel(ctx, views, keys, name)
+		if err != nil {
+			return nil, err
+		}
+		in.onClose(m.Close)
+		if next, err := m.Position(ctx); err != nil {
+			return nil, err
+		} else if accepted := in.ledger.Status().Accepted; next > accepted {
+			return nil, fmt.Errorf("the read model %s has projected %d events and the stream has %d: it belongs to another copy of the stream; stop, delete %s, and it is built again",
+				name, next, accepted, filepath.Join(in.dir, "views"))
+		}
+		models[name], followers = m, append(followers, m)
+	}
+	in.runner, err = projections.NewRunner(projections.Config{
+		Source: store, Stream: in.ledger.Stream(), Logger: in.log.Named("projections"),
+		Head: func(context.Context) (uint64, error) { return in.ledger.Status().Accepted, nil },
+	}, followers...)
+	return &projections.Reports{
+		Prover: in.ledger, Subjects: models[projections.BySubject], Recipients: models[projections.ByRecipient],
+		Runner: in.runner, Trust: in.ledger.Trust(), Key: secrets.Report, Now: time.Now,
+	}, err
+}
+
+func (in *instance) openAPI(ctx context.Context, reports *projections.Reports) (err error) {
+	in.server = &http.Server{
+		Handler: api.Handler(api.Config{
+			Ledger: in.ledger, Runner: in.runner, Reports: reports,
+			Files:  &api.Files{Dir: filepath.Join(in.dir, "reports")},
+			Book:   &api.AddressBook{Path: filepath.Join(in.dir, "recipients.json")},
+			Logger: in.log.Named("api"),
+		}),
+		ReadHeaderTimeout: 10 * time.Second,
+	}
+	if in.listener, err = api.Listen(ctx, in.socket); err != nil {
+		return err
+	}
+	// The server closes it when it ran. The directory is still locked here, so the
+	// socket is nobody else's.
+	in.onClose(func() error {
+		if err := in.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+// run works until ctx ends, then stops in order: no new requests, no new
+// events, no page half projected.
+func (in *instance) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return in.ledger.Run(ctx) })
+	g.Go(func() error { return in.runner.Run(ctx) })
+	g.Go(func() error {
+		if err := in.server.Serve(in.listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serving the API: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		return in.server.Shutdown(stopping)
+	})
+	return g.Wait()
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets tests and scripts run this program as a process: the test binary
+// is sharetrail when it is called so. sharetrail-verify is built once.
+func TestMain(m *testing.M) {
+	testscript.Main(withVerifier{m}, map[string]func(){"sharetrail": main})
+}
+
+type withVerifier struct{ *testing.M }
+
+func (m withVerifier) Run() int {
+	dir, err := os.MkdirTemp("", "st-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	build := exec.Command("go", "build", "-o", filepath.Join(dir, verifierName), "../"+verifierName)
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building %s: %v\n%s", verifierName, err, out)
+		return 1
+	}
+	os.Setenv("PATH", dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	return m.M.Run()
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
+	})
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+)
+
+func serveCommand() *cobra.Command {
+	var f dataFlags
+	var eventStore, logServer string
+	var tick time.Duration
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the ledger of a data directory and serve /v1 on its socket",
+		Long: `Runs the ledger until it is stopped. /v1 is served on the Unix socket api.sock in
+the data directory, which only its owner can open. Every other verb uses it.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := f.config()
+			if err != nil {
+				return err
+			}
+			if cmd.Flags().Changed("eventstore") {
+				cfg.eventStore = eventStore
+			}
+			if cmd.Flags().Changed("trillian") {
+				cfg.logServer = logServer
+			}
+			if tick < 10*time.Millisecond {
+				return errors.New("--tick: must be at least 10ms; leave it out for one second")
+			}
+			cfg.tick = tick
+			return serveLedger(cmd.Context(), cmd.OutOrStdout(), cfg)
+		},
+	}
+	f.register(cmd)
+	cmd.Flags().StringVar(&eventStore, "eventstore", "", "`connection` string of an EventStoreDB, instead of what init was told")
+	cmd.Flags().StringVar(&logServer, "trillian", "", "`host:port` of a Trillian log server, instead of what init was told")
+	cmd.Flags().DurationVar(&tick, "tick", time.Second, "time between publications")
+	return cmd
+}
+
+func serveLedger(ctx context.Context, out io.Writer, cfg instanceConfig) error {
+	defer cfg.log.Sync()
+	in, err := openInstance(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	g, running := errgroup.WithContext(ctx)
+	g.Go(func() error { return in.run(running) })
+	fmt.Fprintf(out, "Serving %s: /v1 on %s. Stop with Ctrl-C.\n", in.ledger.Origin(), filepath.Join(cfg.dir, "api.sock"))
+	return errors.Join(g.Wait(), in.close())
+}

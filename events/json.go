@@ -1,0 +1,38 @@
+package events
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+)
+
+// ErrJSON says that a document is not the canonical JSON of its type.
+var ErrJSON = errors.New("not canonical JSON of the expected shape")
+
+// MarshalJSON returns the canonical JSON of v: what encoding/json gives without
+// HTML escaping, without white space and without a final newline. Formats that
+// are hashed or signed use it, so that one document has one spelling.
+func MarshalJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// UnmarshalJSON is the inverse of [MarshalJSON] and refuses every other
+// spelling: unknown, doubled or reordered members, other case, white space.
+func UnmarshalJSON(b []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return ErrJSON
+	}
+	again, err := MarshalJSON(v)
+	if err != nil || !bytes.Equal(again, b) {
+		return ErrJSON
+	}
+	return nil
+}

@@ -1,0 +1,204 @@
+package events
+
+import (
+	"encoding/hex"
+	"fmt"
+	"mime"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Limits on what one share may carry.
+const (
+	maxText      = 2000
+	maxList      = 32
+	maxMediaType = 127
+	// MaxPrivate bounds what one slot says about its subject: padded and
+	// encrypted it must stay below 65,536 bytes.
+	MaxPrivate = 24_000
+)
+
+// Validate checks a share before anything is stored. Its error is the first
+// rule broken, as a *[FieldError]. now bounds the time of the share.
+func (d *DisclosureRecorded) Validate(now time.Time) error {
+	v := &validator{}
+	v.moment("occurred.at", d.Occurred.At, now)
+	v.term("occurred.precision", d.Occurred.Precision, false)
+	v.text("occurred.late_reason", d.Occurred.LateReason, false)
+	v.list("reasons", len(d.Reasons), true)
+	for i, r := range d.Reasons {
+		v.term("reasons", string(r), true)
+		if slices.Contains(d.Reasons[:i], r) {
+			v.fail("reasons", "names "+quote(string(r))+" twice", "name each value once")
+		}
+	}
+	v.texts("purposes", d.Purposes, false)
+	v.texts("legal_bases", d.LegalBases, false)
+	v.recipient(&d.Recipient)
+	v.texts("data.categories", d.Data.Categories, true)
+	v.texts("data.sensitivity", d.Data.Sensitivity, false)
+	v.term("data.kind", d.Data.Kind, false)
+	v.term("context.product_area", d.Context.ProductArea, false)
+	v.term("context.account", d.Context.Account, false)
+	v.text("context.organisation", d.Context.Organisation, false)
+	v.text("context.controller", d.Context.Controller, false)
+	v.text("promise.statement", d.Promise.Statement, true)
+	v.text("promise.instrument", d.Promise.Instrument, false)
+	if t := d.Transfer; t != nil {
+		v.country("transfer.from", t.From)
+		v.country("transfer.to", t.To)
+		v.term("transfer.mechanism", t.Mechanism, true)
+		v.text("transfer.safeguard", t.Safeguard, false)
+		v.text("transfer.copy", t.Copy, false)
+	}
+	if d.CPRA != (CPRA{}) {
+		v.term("cpra.class", d.CPRA.Class, true)
+		v.text("cpra.consideration", d.CPRA.Consideration, false)
+	}
+	if d.Links != (Links{}) {
+		v.id("links.parent", d.Links.Parent)
+	}
+	v.term("conveyance.medium", d.Conveyance.Medium, false)
+	v.term("conveyance.recurrence", d.Conveyance.Recurrence, false)
+	v.text("conveyance.retention", d.Conveyance.Retention, false)
+	if r := d.Research; r != nil {
+		v.text("research.protocol", r.Protocol, true)
+		v.text("research.purpose", r.Purpose, false)
+		v.text("research.sponsor", r.Sponsor, false)
+		v.text("research.researcher", r.Researcher, false)
+	}
+	v.term("provenance.method", d.Provenance.Method, false)
+	v.term("provenance.grade", d.Provenance.Grade, true)
+	v.text("provenance.source", d.Provenance.Source, false)
+	return v.err
+}
+
+// Validate checks a recipient by itself, as part of a share.
+func (r *Recipient) Validate() error {
+	v := &validator{}
+	v.recipient(r)
+	return v.err
+}
+
+func (v *validator) recipient(r *Recipient) {
+	v.text("recipient.id", r.ID, true)
+	v.text("recipient.legal_name", r.LegalName, true)
+	v.text("recipient.address", r.Address, false)
+	v.text("recipient.contact", r.Contact, false)
+	v.text("recipient.representative", r.Representative, false)
+	v.country("recipient.country", r.Country)
+	v.term("recipient.category", r.Category, true)
+	v.term("recipient.role", r.Role, false)
+}
+
+// Validate checks what is said about one subject.
+func (p *Private) Validate() error {
+	v := &validator{}
+	v.text("subjects.description", p.Description, false)
+	v.text("subjects.reference", p.Reference, false)
+	v.text("subjects.consent", p.Consent, false)
+	v.text("subjects.legal_request", p.LegalRequest, false)
+	v.list("subjects.evidence", len(p.Evidence), false)
+	for _, e := range p.Evidence {
+		v.evidence(e)
+	}
+	if v.err == nil && p.Size() > MaxPrivate {
+		v.fail("subjects", fmt.Sprintf("must say at most %d bytes about one person, all in all", MaxPrivate), "shorten it, or keep the text elsewhere as evidence")
+	}
+	return v.err
+}
+
+func (v *validator) evidence(e Evidence) {
+	if b, err := hex.DecodeString(e.SHA256); err != nil || len(b) != 32 || hex.EncodeToString(b) != e.SHA256 {
+		v.fail("subjects.evidence.sha256", "must be a SHA-256 in 64 lower-case hexadecimal digits", "hash the file with sha256sum")
+	}
+	if e.Size == 0 {
+		v.fail("subjects.evidence.size", "must be the file's length in bytes", "give the length")
+	}
+	if _, _, err := mime.ParseMediaType(e.MediaType); err != nil || !strings.Contains(e.MediaType, "/") || len(e.MediaType) > maxMediaType {
+		v.fail("subjects.evidence.media_type", "must be a media type", "use one such as application/pdf")
+	}
+	v.text("subjects.evidence.media_type", e.MediaType, true)
+}
+
+// validator keeps the first rule that was broken.
+type validator struct{ err error }
+
+func (v *validator) fail(field, rule, next string) {
+	if v.err == nil {
+		v.err = bad(field, rule, next)
+	}
+}
+
+func (v *validator) text(field, s string, required bool) {
+	switch {
+	case s == "" && required:
+		v.fail(field, "is required", "fill it in")
+	case len(s) > maxText:
+		v.fail(field, fmt.Sprintf("must have at most %d bytes", maxText), "shorten it")
+	case !utf8.ValidString(s), strings.ContainsRune(s, utf8.RuneError):
+		v.fail(field, "must be UTF-8 without U+FFFD, which stands for what could not be read", "send the text in UTF-8")
+	case strings.IndexFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }) >= 0:
+		v.fail(field, "must not contain control characters", "remove them")
+	case strings.TrimSpace(s) != s:
+		v.fail(field, "must not begin or end with white space", "trim it")
+	}
+}
+
+func (v *validator) list(field string, n int, required bool) {
+	switch {
+	case n == 0 && required:
+		v.fail(field, "must have at least one value", "add one")
+	case n > maxList:
+		v.fail(field, fmt.Sprintf("must have at most %d values", maxList), "shorten the list")
+	}
+}
+
+func (v *validator) texts(field string, list []string, required bool) {
+	v.list(field, len(list), required)
+	for i, s := range list {
+		v.text(field, s, true)
+		if slices.Contains(list[:i], s) {
+			v.fail(field, "names "+quote(s)+" twice", "name each value once")
+		}
+	}
+}
+
+func (v *validator) term(field, s string, required bool) {
+	if s == "" && !required {
+		return
+	}
+	if !slices.Contains(terms[field], s) {
+		v.fail(field, quote(s)+" is not one of its values", "use one of "+strings.Join(terms[field], ", "))
+	}
+}
+
+// id demands the id of an event, as recording it answered.
+func (v *validator) id(field, s string) {
+	if new(ID).UnmarshalText([]byte(s)) != nil {
+		v.fail(field, "must be the id of a recorded share", "use the id that recording it answered")
+	}
+}
+
+func (v *validator) country(field, s string) {
+	if len(s) != 2 || s[0] < 'A' || s[0] > 'Z' || s[1] < 'A' || s[1] > 'Z' {
+		v.fail(field, "must be a country code of two capital letters (ISO 3166-1 alpha-2)", "use one such as DE, JP or US")
+	}
+}
+
+func (v *validator) moment(field, s string, now time.Time) {
+	t, err := time.Parse(time.RFC3339, s)
+	// Parse takes one-digit hours and decimal commas too.
+	strict := len(s) >= len("2026-11-22T10:00:00Z") && s[13] == ':' && (s[19] == '.' || s[19] == 'Z')
+	switch {
+	case err != nil || !strict || !strings.HasSuffix(s, "Z"):
+		v.fail(field, "must be a time in UTC as in RFC 3339", "write it like 2026-11-22T10:00:00Z")
+	case t.After(now.Add(time.Minute)):
+		v.fail(field, "lies in the future", "record a share when it has happened")
+	case t.Year() < 1900:
+		v.fail(field, "lies before 1900", "check the year")
+	}
+}

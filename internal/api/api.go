@@ -1,0 +1,176 @@
+// Package api is the /v1 interface of a running ledger: every stateful verb of
+// the command line speaks it too, over the Unix socket of the data directory.
+//
+// Personal identifiers stand in request bodies only, never in URLs: URLs end up
+// in logs. Errors are problem documents (RFC 9457); those a caller can cause
+// name the field, the rule and the next step.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"go.uber.org/zap"
+
+	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/ledger"
+	"github.com/sharetrail/sharetrail/ledger/decide"
+	"github.com/sharetrail/sharetrail/projections"
+)
+
+// Version is the version of the interface.
+const Version = "1.0.0"
+
+// Config says what the interface serves.
+type Config struct {
+	Ledger  *ledger.Ledger
+	Runner  *projections.Runner
+	Reports *projections.Reports
+	Files   *Files
+	Book    *AddressBook
+	Logger  *zap.Logger
+}
+
+type server struct {
+	Config
+	schemas huma.Registry
+	share   *huma.Schema // of Record
+	subject *huma.Schema // of reportBody
+	entries *huma.Schema // of bookBody
+}
+
+// Handler returns the interface.
+func Handler(cfg Config) http.Handler {
+	mux, _ := newAPI(cfg)
+	return problems{mux}
+}
+
+// OpenAPI returns the document that describes the interface.
+func OpenAPI() ([]byte, error) {
+	_, api := newAPI(Config{})
+	return json.MarshalIndent(api.OpenAPI(), "", "  ")
+}
+
+func newAPI(cfg Config) (*http.ServeMux, huma.API) {
+	s := &server{Config: cfg}
+	if s.Logger == nil {
+		s.Logger = zap.NewNop()
+	}
+	mux := http.NewServeMux()
+	config := huma.DefaultConfig("sharetrail", Version)
+	config.RejectUnknownQueryParameters = true
+	config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", nil
+	config.Info.Description = "Record shares of personal data, and get reports that prove themselves. Personal identifiers stand in bodies only, never in URLs."
+	config.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
+	config.Tags = []*huma.Tag{
+		{Name: "shares", Description: "Record shares of personal data; prove that one is in the log."},
+		{Name: "reports", Description: "What the ledger holds about one person, with proofs."},
+		{Name: "ledger", Description: "How far the ledger is, and what its readers pin."},
+		{Name: "address book", Description: "Recipients by name. A convenience: no part of the ledger, and nothing here is proven."},
+	}
+	api := humago.New(mux, config)
+	s.schemas = api.OpenAPI().Components.Schemas
+	s.registerShares(api)
+	s.registerReports(api)
+	s.registerLedger(api)
+	s.registerBook(api)
+	return mux, api
+}
+
+// Record is the body of a share to be recorded.
+type Record struct {
+	events.DisclosureRecorded
+	Subjects []decide.Subject `json:"subjects" doc:"whom the share concerns"`
+}
+
+// Position answers where a share is: accepted, logged, published, projected.
+type Position struct {
+	ID     events.ID `json:"id"`
+	Index  uint64    `json:"index" doc:"revision in the event stream, and leaf in the log"`
+	State  string    `json:"state" enum:"accepted,logged,published,projected"`
+	Repeat bool      `json:"repeat,omitempty" doc:"the key was known, with the same content"`
+}
+
+type recordInput struct {
+	Key         string `header:"Idempotency-Key" required:"true" doc:"chosen by you, once for each share; 1 to 255 bytes"`
+	ContentType string `header:"Content-Type" hidden:"true"`
+	Wait        string `query:"wait" enum:"accepted,published" doc:"what to wait for" default:"accepted"`
+	RawBody     []byte `contentType:"application/json"`
+}
+
+type positionOutput struct {
+	Location string `header:"Location" doc:"where the share's position is"`
+	Body     Position
+}
+
+// recorder names who records. The socket belongs to the operator alone; actors
+// with tokens come with the network listener.
+const recorder = "operator"
+
+func command(key string, r *Record) ledger.Command {
+	return ledger.Command{
+		Recorder: recorder, Key: key,
+		Record: &decide.RecordDisclosure{Disclosure: r.DisclosureRecorded, Subjects: r.Subjects},
+	}
+}
+
+func (s *server) record(ctx context.Context, in *recordInput) (*positionOutput, error) {
+	if p := mediaType(in.ContentType, "application/json"); p != nil {
+		return nil, p
+	}
+	var body Record
+	if p := s.shape(in.RawBody, s.share, &body); p != nil {
+		return nil, p
+	}
+	accepted, err := s.Ledger.Record(ctx, command(in.Key, &body))
+	if err != nil {
+		return nil, s.problem(err)
+	}
+	if in.Wait == "published" {
+		if _, err := s.Ledger.WaitPublished(ctx, accepted.Index); err != nil {
+			return nil, s.problem(err)
+		}
+	}
+	p := s.position(accepted.ID, accepted.Index)
+	p.Repeat = accepted.Repeat
+	return &positionOutput{Location: "/v1/disclosures/" + p.ID.String(), Body: p}, nil
+}
+
+func (s *server) position(id events.ID, index uint64) Position {
+	p := Position{ID: id, Index: index, State: "accepted"}
+	status := s.Ledger.Status()
+	switch {
+	case index < status.Published && s.reached(index):
+		p.State = "projected"
+	case index < status.Published:
+		p.State = "published"
+	case index < status.Logged:
+		p.State = "logged"
+	}
+	return p
+}
+
+// reached reports whether every read model has a leaf.
+func (s *server) reached(index uint64) bool {
+	for _, p := range s.Runner.Status() {
+		if p.Next <= index {
+			return false
+		}
+	}
+	return true
+}
+
+type idInput struct {
+	ID events.ID `path:"id" doc:"the id that recording the share answered"`
+}
+
+func (s *server) disclosure(_ context.Context, in *idInput) (*struct{ Body Position }, error) {
+	index, found := s.Ledger.Find(in.ID)
+	if !found {
+		return nil, s.problem(ledger.ErrNoEvent)
+	}
+	return &struct{ Body Position }{s.position(in.ID, index)}, nil
+}

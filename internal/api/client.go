@@ -1,0 +1,196 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+)
+
+// Reachable reports whether a server answers on a data directory's socket.
+func Reachable(ctx context.Context, dataDir string) bool {
+	conn, err := dial(ctx, dataDir)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}
+
+// Client speaks /v1 to the server of a data directory.
+type Client struct{ http http.Client }
+
+// NewClient returns a client of the server that runs on a data directory.
+func NewClient(dataDir string) *Client {
+	return &Client{http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, dataDir) },
+	}}}
+}
+
+// Close closes idle connections. The client can still be used.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// ProblemError is an error the server answered.
+type ProblemError struct{ Problem }
+
+// Record records a share. wait is "accepted" or "published".
+func (c *Client) Record(ctx context.Context, key, wait string, share Record) (Position, error) {
+	var p Position
+	err := c.call(ctx, http.MethodPost, "/v1/disclosures?wait="+wait, map[string]string{"Idempotency-Key": key}, share, &p)
+	return p, err
+}
+
+// RecordJSON records a share that is JSON already.
+func (c *Client) RecordJSON(ctx context.Context, key, wait string, share json.RawMessage) (Position, error) {
+	var p Position
+	path := "/v1/disclosures?wait=" + url.QueryEscape(wait)
+	err := c.call(ctx, http.MethodPost, path, map[string]string{"Idempotency-Key": key}, share, &p)
+	return p, err
+}
+
+// Disclosure tells how far a recorded share is.
+func (c *Client) Disclosure(ctx context.Context, id string) (Position, error) {
+	var p Position
+	err := c.call(ctx, http.MethodGet, "/v1/disclosures/"+url.PathEscape(id), nil, nil, &p)
+	return p, err
+}
+
+// Batch records many shares, or only checks them. Its results are those of the
+// lines, in order. wait is "accepted" or "published".
+func (c *Client) Batch(ctx context.Context, lines []RawLine, wait string, dryRun bool) ([]RowResult, error) {
+	var body bytes.Buffer
+	for _, line := range lines {
+		b, err := json.Marshal(line)
+		if err != nil {
+			return nil, fmt.Errorf("encoding the request: %w", err)
+		}
+		body.Write(append(b, '\n'))
+	}
+	var answer BatchAnswer
+	path := fmt.Sprintf("/v1/disclosures:batch?wait=%s&dry_run=%t", wait, dryRun)
+	err := c.send(ctx, http.MethodPost, path, map[string]string{"Content-Type": "application/jsonl"}, &body, &answer)
+	if err == nil && len(answer.Results) != len(lines) {
+		err = fmt.Errorf("reading the answer: %d results for %d rows", len(answer.Results), len(lines))
+	}
+	return answer.Results, err
+}
+
+// RawLine is a [BatchLine] whose share is JSON already.
+type RawLine struct {
+	Key   string          `json:"key"`
+	Share json.RawMessage `json:"share"`
+}
+
+// Receipt fetches the proof that a share is in the log, once it is published.
+func (c *Client) Receipt(ctx context.Context, id string) ([]byte, error) {
+	return c.get(ctx, "/v1/disclosures/"+url.PathEscape(id)+"/receipt")
+}
+
+// PutRecipients adds entries to the address book, or replaces them.
+func (c *Client) PutRecipients(ctx context.Context, entries []BookEntry) (BookAnswer, error) {
+	var a BookAnswer
+	err := c.call(ctx, http.MethodPost, "/v1/address-book:batch", nil, BookRequest{entries}, &a)
+	return a, err
+}
+
+// Recipients returns a page of the address book.
+func (c *Client) Recipients(ctx context.Context, after string, limit int) (BookPage, error) {
+	var p BookPage
+	err := c.call(ctx, http.MethodGet, fmt.Sprintf("/v1/address-book?after=%s&limit=%d", url.QueryEscape(after), limit), nil, nil, &p)
+	return p, err
+}
+
+// Recipient looks up an entry of the address book.
+func (c *Client) Recipient(ctx context.Context, id string) (BookEntry, error) {
+	var e BookEntry
+	err := c.call(ctx, http.MethodGet, "/v1/address-book/"+url.PathEscape(id), nil, nil, &e)
+	return e, err
+}
+
+// WriteReport has the report about a person written, once everything accepted so
+// far is published.
+func (c *Client) WriteReport(ctx context.Context, subject string) (WrittenReport, error) {
+	var r WrittenReport
+	err := c.call(ctx, http.MethodPost, "/v1/reports?wait=published", nil, map[string]string{"subject": subject}, &r)
+	return r, err
+}
+
+// Report fetches a written report.
+func (c *Client) Report(ctx context.Context, id string) ([]byte, error) {
+	return c.get(ctx, "/v1/reports/"+id)
+}
+
+// Trust fetches the trust file.
+func (c *Client) Trust(ctx context.Context) ([]byte, error) {
+	return c.get(ctx, "/.well-known/sharetrail/trust")
+}
+
+// Checkpoint fetches the newest checkpoint.
+func (c *Client) Checkpoint(ctx context.Context) ([]byte, error) { return c.get(ctx, "/v1/checkpoint") }
+
+// Status tells how far everything is.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var s Status
+	err := c.call(ctx, http.MethodGet, "/v1/status", nil, nil, &s)
+	return s, err
+}
+
+func (c *Client) get(ctx context.Context, path string) ([]byte, error) {
+	var b []byte
+	err := c.call(ctx, http.MethodGet, path, nil, nil, &b)
+	return b, err
+}
+
+// call sends a request and decodes the answer: into out as JSON, or as it is if
+// out is a *[]byte.
+func (c *Client) call(ctx context.Context, method, path string, header map[string]string, in, out any) error {
+	if in == nil {
+		return c.send(ctx, method, path, header, nil, out)
+	}
+	b, err := json.Marshal(in)
+	if err != nil {
+		return fmt.Errorf("encoding the request: %w", err)
+	}
+	with := map[string]string{"Content-Type": "application/json"}
+	maps.Copy(with, header)
+	return c.send(ctx, method, path, with, bytes.NewReader(b), out)
+}
+
+func (c *Client) send(ctx context.Context, method, path string, header map[string]string, body io.Reader, out any) error {
+	req, err := http.NewRequestWithContext(ctx, method, "http://sharetrail"+path, body)
+	if err != nil {
+		return fmt.Errorf("making the request: %w", err)
+	}
+	for k, v := range header {
+		req.Header.Set(k, v)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("asking the server: %w", err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	if resp.StatusCode >= 300 {
+		problem := new(ProblemError)
+		if json.Unmarshal(b, &problem.Problem) != nil || problem.Detail == "" {
+			return fmt.Errorf("the server answers %s", resp.Status)
+		}
+		return problem
+	}
+	if raw, ok := out.(*[]byte); ok {
+		*raw = b
+		return nil
+	}
+	if err := json.Unmarshal(b, out); err != nil {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	return nil
+}

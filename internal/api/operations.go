@@ -1,0 +1,122 @@
+package api
+
+import (
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// takes describes the body of an operation that decodes it itself ([server.shape]
+// says exactly which member is wrong; the library only would say that one is).
+func takes[T any](api huma.API, op *huma.Operation, contentTypes ...string) *huma.Schema {
+	t := reflect.TypeFor[T]()
+	schema := api.OpenAPI().Components.Schemas.Schema(t, true, t.Name())
+	for ref := schema; ref != nil; {
+		ref.PrecomputeMessages()
+		if ref.Ref == "" {
+			break
+		}
+		ref = api.OpenAPI().Components.Schemas.SchemaFromRef(ref.Ref)
+	}
+	for _, ct := range contentTypes {
+		op.RequestBody.Content[ct] = &huma.MediaType{Schema: schema}
+	}
+	return schema
+}
+
+func (s *server) registerShares(api huma.API) {
+	record := &huma.Operation{
+		OperationID: "record-disclosure", Method: http.MethodPost, Path: "/v1/disclosures", Tags: []string{"shares"},
+		Summary: "Record a share", DefaultStatus: http.StatusCreated,
+		Description: "Answers once the share is accepted: durable, its leaf index known. " +
+			"Repeating it with the same key and content answers the same; with other content it is refused.",
+		MaxBodyBytes: 1 << 20, BodyReadTimeout: 10 * time.Second, SkipValidateBody: true,
+		Errors: []int{400, 408, 409, 413, 415, 422, 500, 503},
+	}
+	huma.Register(api, *record, s.record)
+	s.share = takes[Record](api, api.OpenAPI().Paths[record.Path].Post, "application/json")
+
+	batch := huma.Operation{
+		OperationID: "record-disclosures", Method: http.MethodPost, Path: "/v1/disclosures:batch", Tags: []string{"shares"},
+		Summary: "Record many shares",
+		Description: "One JSON document a line, {\"key\": ..., \"share\": ...}, up to 1000 lines. Each line is decided by itself: " +
+			"a bad one is answered with its problem and changes nothing for the others. With dry_run everything is checked and nothing stored.",
+		MaxBodyBytes: maxBatchBytes, BodyReadTimeout: time.Minute, SkipValidateBody: true,
+		Errors: []int{400, 408, 413, 415, 422, 500, 503},
+	}
+	huma.Register(api, batch, s.batch)
+	takes[BatchLine](api, api.OpenAPI().Paths[batch.Path].Post, "application/jsonl", "application/x-ndjson")
+
+	huma.Register(api, huma.Operation{
+		OperationID: "get-disclosure", Method: http.MethodGet, Path: "/v1/disclosures/{id}", Tags: []string{"shares"},
+		Summary:     "Where a share is",
+		Description: "Says how far a recorded share is: accepted, logged, published or projected.",
+		Errors:      []int{404, 422, 500},
+	}, s.disclosure)
+	huma.Register(api, huma.Operation{
+		OperationID: "get-receipt", Method: http.MethodGet, Path: "/v1/disclosures/{id}/receipt", Tags: []string{"shares"},
+		Summary: "Prove that a share is in the log",
+		Description: "A c2sp.org/tlog-proof: the leaf (in the extra line), its index, the inclusion proof and the newest checkpoint. " +
+			"It holds no personal data. Waits until the share is published.",
+		Errors: []int{404, 422, 500, 503},
+	}, s.receipt)
+}
+
+func (s *server) registerReports(api huma.API) {
+	write := huma.Operation{
+		OperationID: "write-report", Method: http.MethodPost, Path: "/v1/reports", Tags: []string{"reports"},
+		Summary: "Write the report about a person", DefaultStatus: http.StatusCreated,
+		Description:  "Everything the ledger holds about one person under its newest checkpoint, checked as its reader will before it is handed out.",
+		MaxBodyBytes: 1 << 16, BodyReadTimeout: 10 * time.Second, SkipValidateBody: true,
+		Errors: []int{400, 408, 413, 415, 422, 500, 503},
+	}
+	huma.Register(api, write, s.writeReport)
+	s.subject = takes[ReportRequest](api, api.OpenAPI().Paths[write.Path].Post, "application/json")
+	huma.Register(api, huma.Operation{
+		OperationID: "get-report", Method: http.MethodGet, Path: "/v1/reports/{id}", Tags: []string{"reports"},
+		Summary: "Fetch a written report", Description: "The report file, which sharetrail-verify checks offline.",
+		Errors: []int{404, 500},
+	}, s.report)
+}
+
+func (s *server) registerLedger(api huma.API) {
+	huma.Register(api, huma.Operation{
+		OperationID: "get-status", Method: http.MethodGet, Path: "/v1/status", Tags: []string{"ledger"},
+		Summary: "How far everything is", Description: "Leaves accepted, logged and published, and the position of each read model.",
+		Errors: []int{500},
+	}, s.status)
+	huma.Register(api, huma.Operation{
+		OperationID: "get-checkpoint", Method: http.MethodGet, Path: "/v1/checkpoint", Tags: []string{"ledger"},
+		Summary: "The newest checkpoint", Description: "A c2sp.org/tlog-checkpoint: the ledger's signature on its leaves.",
+		Errors: []int{500, 503},
+	}, s.checkpoint)
+	huma.Register(api, huma.Operation{
+		OperationID: "get-trust", Method: http.MethodGet, Path: "/.well-known/sharetrail/trust", Tags: []string{"ledger"},
+		Summary: "The trust file", Description: "What readers of reports pin. Compare its fingerprint with the ledger's letter.",
+		Errors: []int{500},
+	}, s.trust)
+}
+
+func (s *server) registerBook(api huma.API) {
+	put := huma.Operation{
+		OperationID: "put-recipients", Method: http.MethodPost, Path: "/v1/address-book:batch", Tags: []string{"address book"},
+		Summary:      "Add or replace recipients",
+		Description:  "All of them or none. An entry is what a person may start from when recording a share; the share keeps its own snapshot.",
+		MaxBodyBytes: maxBatchBytes, BodyReadTimeout: time.Minute, SkipValidateBody: true,
+		Errors: []int{400, 408, 413, 415, 422, 500},
+	}
+	huma.Register(api, put, s.putRecipients)
+	s.entries = takes[BookRequest](api, api.OpenAPI().Paths[put.Path].Post, "application/json")
+	huma.Register(api, huma.Operation{
+		OperationID: "list-recipients", Method: http.MethodGet, Path: "/v1/address-book", Tags: []string{"address book"},
+		Summary: "List recipients", Description: "In order of their ids, page by page: pass next as after until there is none.",
+		Errors: []int{422, 500},
+	}, s.listRecipients)
+	huma.Register(api, huma.Operation{
+		OperationID: "get-recipient", Method: http.MethodGet, Path: "/v1/address-book/{id}", Tags: []string{"address book"},
+		Summary: "Look up a recipient", Description: "One entry of the address book, by its id.",
+		Errors: []int{404, 500},
+	}, s.getRecipient)
+}

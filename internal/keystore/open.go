@@ -1,0 +1,106 @@
+package keystore
+
+import (
+	"fmt"
+
+	"github.com/sharetrail/sharetrail/events"
+)
+
+// Sealed is a recorded event together with its parsed data.
+type Sealed struct {
+	events.Recorded
+	Origin string
+	Stored *events.Stored
+	Leaf   *events.Leaf
+}
+
+// Parse reads the data of an event of ours.
+func Parse(origin string, e events.Recorded) (*Sealed, error) {
+	stored, leaf, err := events.ParseStored(e.Data)
+	if err != nil {
+		return nil, fmt.Errorf("reading event %d: %w", e.Revision, err)
+	}
+	return &Sealed{Recorded: e, Origin: origin, Stored: stored, Leaf: leaf}, nil
+}
+
+// Opened is what a party's key opens of an event.
+type Opened struct {
+	Seed        events.Hash
+	DataKey     [32]byte
+	SlotOpening events.Hash
+	Slot        []byte // the content's exact bytes
+	Content     *events.SlotContent
+	Facts       *events.Facts
+	Event       events.Event
+}
+
+// Open opens slot k of an event and its body with a party's key. It succeeds
+// only if everything reproduces the commitments of the leaf.
+func (s *Sealed) Open(slot uint16, key [32]byte) (*Opened, error) {
+	if int(slot) >= len(s.Leaf.Slots) {
+		return nil, fmt.Errorf("opening event %d: it has no slot %d", s.Revision, slot)
+	}
+	o := new(Opened)
+	for _, step := range []func(uint16, [32]byte, *Opened) error{s.openPart, s.openEnvelope, s.openBody} {
+		if err := step(slot, key, o); err != nil {
+			return nil, fmt.Errorf("opening slot %d of event %d: %w", slot, s.Revision, err)
+		}
+	}
+	return o, nil
+}
+
+func (s *Sealed) openPart(slot uint16, key [32]byte, o *Opened) error {
+	padded, err := open(key, s.Stored.Slots[slot].Part,
+		events.AdditionalData(s.Origin, s.ID, slot, events.PurposePart))
+	if err != nil {
+		return err
+	}
+	plain, err := events.Unpad(padded)
+	if err != nil {
+		return err
+	}
+	if o.SlotOpening, o.Slot, err = events.ParsePart(plain); err != nil {
+		return err
+	}
+	if events.CommitSlot(o.SlotOpening, o.Slot) != s.Leaf.Slots[slot].Commit {
+		return fmt.Errorf("it does not match the leaf's commitment: %w", ErrCannotOpen)
+	}
+	o.Content, err = events.ParseSlotContent(o.Slot)
+	return err
+}
+
+func (s *Sealed) openEnvelope(slot uint16, key [32]byte, o *Opened) error {
+	secrets, err := open(key, s.Stored.Slots[slot].Envelope,
+		events.AdditionalData(s.Origin, s.ID, slot, events.PurposeEnvelope))
+	if err != nil {
+		return err
+	}
+	o.Seed, o.DataKey = events.Hash(secrets[:32]), [32]byte(secrets[32:64])
+	if events.CommitEvent(events.Opening(o.Seed, 0), s.ID, s.Type, s.Stream) != s.Leaf.Event {
+		return fmt.Errorf("the event does not match the leaf's commitment: %w", ErrCannotOpen)
+	}
+	return nil
+}
+
+func (s *Sealed) openBody(_ uint16, _ [32]byte, o *Opened) error {
+	padded, err := open(o.DataKey, s.Stored.Body,
+		events.AdditionalData(s.Origin, s.ID, events.BodySlot, events.PurposeBody))
+	if err != nil {
+		return err
+	}
+	plain, err := events.Unpad(padded)
+	if err != nil {
+		return err
+	}
+	if o.Facts, o.Event, err = events.ParseEvent(s.Type, plain); err != nil {
+		return err
+	}
+	body, err := o.Facts.Body(o.Seed, events.FieldWidth)
+	if err != nil {
+		return err
+	}
+	if body.Root() != s.Leaf.Body {
+		return fmt.Errorf("the body does not match the leaf's commitment: %w", ErrCannotOpen)
+	}
+	return nil
+}

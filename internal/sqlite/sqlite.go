@@ -1,0 +1,162 @@
+// Package sqlite opens the SQLite files of a data directory, all in the same
+// way: write-ahead log, every commit flushed to disk, one connection that
+// writes, a format that other programs and older versions refuse.
+//
+// Settings are part of the connection string, because database/sql opens
+// connections when it likes and a pragma sent later would reach only one.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	_ "modernc.org/sqlite" // the driver "sqlite", in Go without cgo
+)
+
+// readers is how many connections read at once.
+const readers = 8
+
+// Config says which file and what must be in it.
+type Config struct {
+	Path   string
+	Schema string // run once, when the file is new
+	// Version of the schema, at least 1; raise it with every change.
+	Version int
+	// Application tells the files of a data directory apart: four letters,
+	// stored in the file.
+	Application string
+	// Pragmas are added to every connection, such as "secure_delete(ON)".
+	Pragmas []string
+}
+
+// DB is one SQLite file: a pool for reading and one connection for writing,
+// whose transactions take the write lock at their beginning.
+type DB struct {
+	Read  *sql.DB
+	Write *sql.DB
+	path  string
+}
+
+// Open opens or creates a file, readable by its owner alone. ctx limits the
+// opening only.
+func Open(ctx context.Context, cfg Config) (_ *DB, err error) {
+	path, err := filepath.Abs(cfg.Path)
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: %w", cfg.Path, err)
+	}
+	db := &DB{path: path}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("opening %s: %w", path, err), db.closePools())
+		}
+	}()
+	if err := createPrivate(path); err != nil {
+		return nil, err
+	}
+	if db.Write, err = sql.Open("sqlite", dsn(path, cfg, "_txlock=immediate")); err != nil {
+		return nil, err
+	}
+	db.Write.SetMaxOpenConns(1)
+	if err := migrate(ctx, db.Write, cfg); err != nil {
+		return nil, err
+	}
+	if db.Read, err = sql.Open("sqlite", dsn(path, cfg, "_txlock=deferred&_pragma=query_only(1)")); err != nil {
+		return nil, err
+	}
+	db.Read.SetMaxOpenConns(readers)
+	db.Read.SetMaxIdleConns(readers)
+	return db, nil
+}
+
+// createPrivate makes the file before SQLite does, which would make it readable
+// to everybody the umask allows; SQLite gives the WAL the mode of its database.
+// The directory entry is on disk when it returns.
+func createPrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// dsn names the file as a URI, so that any character may stand in its path.
+// synchronous(FULL) is what makes a commit durable: NORMAL would lose the last
+// ones when the power fails.
+func dsn(path string, cfg Config, more string) string {
+	uri := url.URL{Scheme: "file", OmitHost: true, Path: path}
+	s := uri.String() + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+		"&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&_pragma=cache_size(-8000)&_pragma=journal_size_limit(67108864)&" + more
+	for _, p := range cfg.Pragmas {
+		s += "&_pragma=" + url.QueryEscape(p)
+	}
+	return s
+}
+
+// migrate creates the schema in an empty file and refuses every other file that
+// is not of this application and version.
+func migrate(ctx context.Context, db *sql.DB, cfg Config) error {
+	application := int32(binary.BigEndian.Uint32([]byte(cfg.Application)))
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	var version, tables int
+	var have int32
+	const state = `SELECT (SELECT user_version FROM pragma_user_version),
+		(SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)`
+	if err := tx.QueryRowContext(ctx, state).Scan(&version, &have, &tables); err != nil {
+		return err
+	}
+	switch {
+	case tables == 0 && version == 0:
+	case have != application:
+		return errors.New("it is another kind of file than sharetrail keeps under this name: move it away, or name another directory")
+	case version > cfg.Version:
+		return fmt.Errorf("it has format %d, written by a newer sharetrail; this one reads up to format %d: upgrade it", version, cfg.Version)
+	case version == cfg.Version:
+		return nil
+	default:
+		return fmt.Errorf("it has format %d, which this program cannot read: restore it from a backup", version)
+	}
+	if _, err := tx.ExecContext(ctx, cfg.Schema); err != nil {
+		return fmt.Errorf("creating the schema: %w", err)
+	}
+	mark := fmt.Sprintf("PRAGMA user_version = %d; PRAGMA application_id = %d", cfg.Version, application)
+	if _, err := tx.ExecContext(ctx, mark); err != nil {
+		return fmt.Errorf("creating the schema: %w", err)
+	}
+	return tx.Commit()
+}
+
+// Close ends the readers, moves the WAL into the file and closes it.
+func (db *DB) Close() error {
+	err := db.Read.Close()
+	if _, cerr := db.Write.ExecContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)"); cerr != nil {
+		err = errors.Join(err, fmt.Errorf("moving the WAL into %s: %w", db.path, cerr))
+	}
+	return errors.Join(err, db.Write.Close())
+}
+
+func (db *DB) closePools() error {
+	var err error
+	for _, pool := range []*sql.DB{db.Read, db.Write} {
+		if pool != nil {
+			err = errors.Join(err, pool.Close())
+		}
+	}
+	return err
+}

@@ -1,0 +1,128 @@
+package sqlite_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sharetrail/sharetrail/internal/sqlite"
+)
+
+func config(t *testing.T) sqlite.Config {
+	return sqlite.Config{
+		Path: filepath.Join(t.TempDir(), "a b?c%.db"), Version: 3, Application: "shrT",
+		Schema: "CREATE TABLE a (x INTEGER) STRICT", Pragmas: []string{"secure_delete(ON)"},
+	}
+}
+
+func open(t *testing.T, cfg sqlite.Config) *sqlite.DB {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func TestPragmas(t *testing.T) {
+	db := open(t, config(t))
+	for pragma, want := range map[string]string{
+		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "secure_delete": "1", "user_version": "3",
+	} {
+		var read, write string
+		if err := db.Read.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&read); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Write.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&write); err != nil {
+			t.Fatal(err)
+		}
+		if read != want || write != want {
+			t.Errorf("%s is %s for readers and %s for the writer, want %s", pragma, read, write, want)
+		}
+	}
+}
+
+func TestModes(t *testing.T) {
+	cfg := config(t)
+	db := open(t, cfg)
+	if _, err := db.Write.ExecContext(t.Context(), "INSERT INTO a VALUES (1)"); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(cfg.Path + suffix)
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%q: %v, %v", suffix, info, err)
+		}
+	}
+	second := open(t, cfg) // both may be open
+	var n int
+	if err := second.Read.QueryRowContext(t.Context(), "SELECT x FROM a").Scan(&n); err != nil || n != 1 {
+		t.Errorf("the second reads %d: %v", n, err)
+	}
+}
+
+func TestVersions(t *testing.T) {
+	cfg := config(t)
+	if err := open(t, cfg).Close(); err != nil {
+		t.Fatal(err)
+	}
+	older := cfg
+	older.Version = 2
+	if _, err := sqlite.Open(t.Context(), older); err == nil || !strings.Contains(err.Error(), "newer sharetrail") {
+		t.Errorf("an older program opened a newer file: %v", err)
+	}
+	newer := cfg
+	newer.Version = 4
+	if _, err := sqlite.Open(t.Context(), newer); err == nil {
+		t.Errorf("a newer program opened an older file that it cannot convert: %v", err)
+	}
+	open(t, cfg)
+}
+
+func TestOtherFiles(t *testing.T) {
+	cfg := config(t)
+	if err := os.WriteFile(cfg.Path, []byte("this is a text and not a database, however long it goes on"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.Open(t.Context(), cfg); err == nil {
+		t.Error("a text was opened")
+	}
+	cfg = config(t)
+	db := open(t, cfg)
+	if _, err := db.Write.ExecContext(t.Context(), "PRAGMA user_version = 0"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.Open(t.Context(), cfg); err == nil {
+		t.Error("the database of another program was opened")
+	}
+}
+
+func TestSame(t *testing.T) {
+	var paths []string
+	for _, statement := range []string{
+		"INSERT INTO a VALUES (1), (2)", "INSERT INTO a VALUES (2), (1)", "INSERT INTO a VALUES (1), (3)", "INSERT INTO a VALUES (1)",
+		"INSERT INTO a VALUES (1), (2); CREATE TABLE b (y)",
+	} {
+		cfg := config(t)
+		db := open(t, cfg)
+		if _, err := db.Write.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, cfg.Path)
+	}
+	for i, path := range paths {
+		n, err := sqlite.Same(t.Context(), paths[0], path)
+		if same := i < 2; same != (err == nil) || !same && !errors.Is(err, sqlite.ErrDiffers) || same && n != 2 {
+			t.Errorf("0 and %d: %d rows, %v", i, n, err)
+		}
+	}
+}

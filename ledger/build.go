@@ -1,0 +1,155 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/internal/keystore"
+	"github.com/sharetrail/sharetrail/ledger/index"
+	"github.com/sharetrail/sharetrail/verifier"
+)
+
+// sealed is a planned event as it is to be appended.
+type sealed struct {
+	proposed events.Proposed
+	covered  []index.Entry
+}
+
+// build puts the planned events in a random order that keeps each party's, and
+// makes their leaves and, last, the state leaf if one is wanted.
+func (l *Ledger) build(ctx context.Context, b *batch) error {
+	at := l.leafTime(l.now())
+	order := shuffle(b.planned)
+	made := make([]sealed, len(order))
+	// With its place fixed, an event depends on no other: the cores share the work.
+	err := inParallel(ctx, len(order), func(i int) (err error) {
+		made[i], err = l.seal(order[i], b.first+uint64(i), at)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("sealing an event: %w", err)
+	}
+	for i, p := range order {
+		b.proposed = append(b.proposed, made[i].proposed)
+		b.covered = append(b.covered, made[i].covered...)
+		if p.req != nil {
+			b.answers[p.req] = Accepted{ID: p.id, Index: b.first + uint64(i)}
+		}
+	}
+	if len(b.wantsTip) == 0 {
+		return nil
+	}
+	return l.buildState(b, b.first+uint64(len(order)), at)
+}
+
+// seal makes the event that stands at a revision. It reads nothing that changes.
+func (l *Ledger) seal(p planned, revision, at uint64) (sealed, error) {
+	stored, leaf, err := keystore.Seal(keystore.Draft{
+		Origin: l.origin, Stream: l.stream, ID: p.id, TimeMS: at, Event: p.event, Facts: p.facts, Slots: p.slots,
+	})
+	if err != nil {
+		return sealed{}, err
+	}
+	leafHash := events.LeafHash(stored.Leaf)
+	covered := make([]index.Entry, len(leaf.Slots))
+	for k, slot := range leaf.Slots {
+		covered[k] = index.Entry{Label: slot.Label, Value: verifier.IndexValue(revision, uint16(k), leafHash)}
+	}
+	return sealed{l.propose(revision, p.id, p.event.Type(), stored.Marshal()), covered}, nil
+}
+
+// inParallel does n things, in portions that are worth a goroutine, and returns
+// an error of one that failed.
+func inParallel(ctx context.Context, n int, do func(i int) error) error {
+	const portion = 16
+	workers := min(runtime.GOMAXPROCS(0), (n+portion-1)/portion)
+	g, ctx := errgroup.WithContext(ctx)
+	var next atomic.Int64
+	work := func() error {
+		for ctx.Err() == nil {
+			from := int(next.Add(portion)) - portion
+			if from >= n {
+				return nil
+			}
+			for i := from; i < min(from+portion, n); i++ {
+				if err := do(i); err != nil {
+					return err
+				}
+			}
+		}
+		return context.Cause(ctx)
+	}
+	for range workers {
+		g.Go(work)
+	}
+	return g.Wait()
+}
+
+func (l *Ledger) buildState(b *batch, next, at uint64) error {
+	tree, err := l.state.grower.with(b.covered)
+	if err != nil {
+		return fmt.Errorf("building the index: %w: %w", err, ErrCorrupt)
+	}
+	b.tree = tree
+	doc, body := l.state.rulesDoc, []byte(nil)
+	if next == 0 {
+		doc = events.DefaultRules().Marshal()
+		body = doc
+	}
+	said := events.State{
+		Covered: next, MapRoot: tree.Root(), MapEntries: tree.Len(),
+		VRFKey: l.vrfKey(), RulesHash: events.RulesHash(doc), PrevState: l.state.prevState,
+	}
+	leaf := events.Leaf{Kind: events.KindState, TimeMS: at, Ext: said.Marshal()}
+	stored := events.Stored{Leaf: leaf.Marshal(), Body: body}
+	id := events.ID(uuid.New()) // random: nobody may take another writer's state leaf for their own
+	b.proposed = append(b.proposed, l.propose(next, id, events.TypeState, stored.Marshal()))
+	for _, req := range b.wantsTip {
+		b.answers[req] = Accepted{ID: id, Index: next}
+	}
+	return nil
+}
+
+func (l *Ledger) propose(revision uint64, id events.ID, typ string, data []byte) events.Proposed {
+	return events.Proposed{ID: id, Type: typ, Data: data, Metadata: l.secrets.Provenance(revision, id, typ, data)}
+}
+
+// shuffle returns a random order of the events in which no party's events
+// change places: of those whose predecessors are all placed, it draws one. Events
+// of strangers come in any order with the same probability; with shared parties
+// every allowed order can come, but not equally often.
+func shuffle(in []planned) []planned {
+	var out []planned
+	queues := map[keystore.PartyID][]int{} // each party's events, in order
+	for i, p := range in {
+		for _, id := range p.who {
+			queues[id] = append(queues[id], i)
+		}
+	}
+	first := func(i int) bool {
+		for _, id := range in[i].who {
+			if queues[id][0] != i {
+				return false
+			}
+		}
+		return true
+	}
+	left := keystore.Perm(len(in))
+	for len(left) > 0 {
+		at := slices.IndexFunc(left, first)
+		i := left[at]
+		for _, id := range in[i].who {
+			queues[id] = queues[id][1:]
+		}
+		left = slices.Delete(left, at, at+1)
+		out = append(out, in[i])
+	}
+	return out
+}

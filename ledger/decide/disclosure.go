@@ -1,0 +1,120 @@
+// Package decide says what follows from a command: which events, or why not.
+// Decisions are pure: they read the writer's state and do no I/O, so the writer
+// can take them again when somebody else wrote first.
+package decide
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sharetrail/sharetrail/events"
+)
+
+// MaxSubjects is how many subjects one event holds beside its recipient.
+const MaxSubjects = events.MaxSlots - 1
+
+// Party is somebody an event concerns.
+type Party struct {
+	Role    events.Role
+	ID      events.Identity
+	Private *events.Private // what may describe this subject
+}
+
+// Planned is an event that follows from a command: its facts, and whose label
+// it carries. Enrolled events begin the sequences of their parties.
+type Planned struct {
+	Event   events.Event
+	Parties []Party
+}
+
+// RecordDisclosure asks to record one share.
+type RecordDisclosure struct {
+	Disclosure events.DisclosureRecorded
+	Subjects   []Subject
+}
+
+// Subject is one person a share concerns.
+type Subject struct {
+	ID string `json:"id" doc:"namespace:local, such as email:ada@example.com"`
+	events.Private
+}
+
+// State is what a decision may ask about the ledger.
+type State interface {
+	// Identities returns the identity rules in force.
+	Identities() []events.IdentityRule
+	// Enrolled reports whether a party has a sequence already.
+	Enrolled(events.Role, events.Identity) bool
+}
+
+// Disclosure decides on a share. The first planned event is the share itself,
+// whose id follows from the command's key alone; what must precede it in the
+// stream follows it here.
+func Disclosure(state State, cmd *RecordDisclosure, now time.Time) ([]Planned, error) {
+	share := cmd.Disclosure
+	if share.Extent != (events.Extent{}) {
+		return nil, &events.FieldError{Field: "extent", Rule: "is counted by the ledger", Next: "leave it out"}
+	}
+	if share.Occurred.Precision == "instant" {
+		share.Occurred.Precision = "" // the default has one spelling
+	}
+	if err := share.Validate(now); err != nil {
+		return nil, err
+	}
+	recipient, err := events.ParseIdentity(state.Identities(), share.Recipient.ID)
+	if err != nil {
+		return nil, inField("recipient.id", err)
+	}
+	share.Recipient.ID = recipient.String()
+	subjects, err := parseSubjects(state, cmd.Subjects)
+	if err != nil {
+		return nil, err
+	}
+	share.Extent = events.Extent{Subjects: uint64(len(subjects))}
+	parties := append([]Party{{Role: events.RoleRecipient, ID: recipient}}, subjects...)
+	planned := []Planned{{Event: &share, Parties: parties}}
+	var fresh []Party
+	for _, p := range parties {
+		if !state.Enrolled(p.Role, p.ID) {
+			fresh = append(fresh, Party{Role: p.Role, ID: p.ID})
+		}
+	}
+	if len(fresh) > 0 {
+		planned = append(planned, Planned{Event: new(events.Enrolled), Parties: fresh})
+	}
+	return planned, nil
+}
+
+func parseSubjects(state State, subjects []Subject) ([]Party, error) {
+	if len(subjects) == 0 || len(subjects) > MaxSubjects {
+		return nil, &events.FieldError{Field: "subjects", Rule: fmt.Sprintf("must name 1 to %d people", MaxSubjects),
+			Next: "name whom the share concerns, or split it"}
+	}
+	seen := map[events.Identity]bool{}
+	var parties []Party
+	for i, s := range subjects {
+		field := fmt.Sprintf("subjects[%d]", i)
+		id, err := events.ParseIdentity(state.Identities(), s.ID)
+		if err != nil {
+			return nil, inField(field+".id", err)
+		}
+		if seen[id] {
+			return nil, &events.FieldError{Field: field + ".id", Rule: "names somebody twice", Next: "name each person once"}
+		}
+		seen[id] = true
+		private := s.Private
+		if err := private.Validate(); err != nil {
+			return nil, err
+		}
+		parties = append(parties, Party{Role: events.RoleSubject, ID: id, Private: &private})
+	}
+	return parties, nil
+}
+
+// inField says in which field of the command an identity is wrong.
+func inField(field string, err error) error {
+	if fe, ok := err.(*events.FieldError); ok {
+		return &events.FieldError{Field: field, Rule: fe.Rule, Next: fe.Next}
+	}
+	return err
+}

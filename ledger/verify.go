@@ -1,0 +1,272 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"os"
+	"slices"
+
+	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/internal/keystore"
+	"github.com/sharetrail/sharetrail/verifier"
+)
+
+// Fault says where a ledger contradicts itself first.
+type Fault struct {
+	Index uint64 // of the first leaf that differs, or the size of a checkpoint
+	What  string // what differs from what
+	err   error
+}
+
+// Error implements error.
+func (f *Fault) Error() string {
+	s := fmt.Sprintf("verifying leaf %d: %s", f.Index, f.What)
+	if f.err != nil {
+		s += ": " + f.err.Error()
+	}
+	return s
+}
+
+// Unwrap makes every fault ErrCorrupt.
+func (f *Fault) Unwrap() []error { return []error{ErrCorrupt, f.err} }
+
+// Verified counts what Verify has found in order.
+type Verified struct {
+	Events      uint64 `json:"events"`      // in the stream, each a leaf
+	Opened      uint64 `json:"opened"`      // slots that a key of the keystore opened
+	Logged      uint64 `json:"logged"`      // size of the log, whose root is ours
+	Checkpoints uint64 `json:"checkpoints"` // signed ones, each with our root and edge at its size
+	Recorded    uint64 `json:"recorded"`    // events that the state file knows, as they are
+	Foreign     uint64 `json:"foreign"`
+}
+
+// Verify recomputes a ledger from its stream and keystore, event by event, and
+// compares state.db, the log and every checkpoint with that. Every slot of a
+// party is opened with its key. It changes nothing, reads everything and takes
+// about as long as recording did. The ledger should not be running: what is
+// recorded meanwhile may be reported as missing.
+//
+// progress is called after each event with how many were done; nil means never.
+//
+// A contradiction is a *Fault with the first index that differs; other errors
+// say that something could not be read.
+func Verify(ctx context.Context, cfg Config, progress func(events uint64)) (Verified, error) {
+	if _, err := os.Stat(cfg.State); errors.Is(err, os.ErrNotExist) {
+		cfg.State = "" // nothing to compare, and nothing is made
+	}
+	l, err := newLedger(ctx, cfg)
+	if err != nil {
+		return Verified{}, err
+	}
+	defer l.Close()
+	if l.file != nil {
+		l.file.next = math.MaxUint64 // it takes nothing
+	}
+	v := &verifying{Ledger: l, progress: progress}
+	if err := v.verify(ctx); err != nil {
+		return v.found, fmt.Errorf("verifying the ledger %s: %w", l.origin, err)
+	}
+	return v.found, nil
+}
+
+type verifying struct {
+	*Ledger
+	found    Verified
+	roots    map[uint64]signable // what must be known of each size that was signed or logged
+	logged   uint64
+	logRoot  events.Hash
+	recorded *recordReader
+	progress func(events uint64)
+}
+
+func (v *verifying) verify(ctx context.Context) error {
+	var err error
+	var root [32]byte
+	if v.logged, root, err = v.trees.Root(ctx); err != nil {
+		return fmt.Errorf("asking the log for its root: %w", err)
+	}
+	v.logRoot, v.sequenced, v.roots = root, newEdge(), map[uint64]signable{}
+	v.recorded = v.file.reader(ctx)
+	defer v.recorded.stop()
+	checkpoints, err := v.readCheckpoints(ctx)
+	if err != nil {
+		return err
+	}
+	for e, err := range v.store.Read(ctx, v.stream, 0, 1<<62) {
+		if err != nil {
+			return fmt.Errorf("reading the stream: %w", err)
+		}
+		if err := v.event(ctx, e); err != nil {
+			return err
+		}
+		if v.progress != nil {
+			v.progress(v.state.next)
+		}
+	}
+	v.found.Events, v.found.Foreign = v.state.next, v.state.foreign
+	return v.compare(ctx, checkpoints)
+}
+
+// event folds one event, which checks it against everything before it, opens
+// what the keystore opens of it, and compares what the state file says of it.
+func (v *verifying) event(ctx context.Context, e events.Recorded) error {
+	timeMS := v.state.timeMS
+	if err := v.fold(ctx, e, v.keys.ByLabel); err != nil {
+		return &Fault{e.Revision, "the event does not follow from those before it", err}
+	}
+	entry, leaf, stored := leafOf(v.secrets, e, timeMS)
+	hash := events.LeafHash(entry)
+	if err := v.sequenced.append(hash, leaf.TimeMS); err != nil {
+		return fmt.Errorf("growing the tree: %w", err)
+	}
+	if size := v.sequenced.size(); size == v.logged || leaf.Kind == events.KindState {
+		v.roots[size] = signable{size, v.sequenced.root(), v.sequenced.hashes()}
+	}
+	for n := range v.state.snapshots { // nobody proves anything under them
+		delete(v.state.snapshots, n)
+	}
+	if leaf.Kind == events.KindEntry {
+		if err := v.open(ctx, e, leaf, stored); err != nil {
+			return &Fault{e.Revision, "a key of the keystore does not open what is its", err}
+		}
+	}
+	want := newRecord(e, leaf, stored, hash)
+	got, found, err := v.recorded.next()
+	if err != nil {
+		return &Fault{e.Revision, "the state file cannot be read", err}
+	}
+	if found && !bytes.Equal(got.appendTo(nil), want.appendTo(nil)) {
+		return &Fault{e.Revision, "the state file says something else of it than the stream", nil}
+	}
+	if found {
+		v.found.Recorded++
+	}
+	return nil
+}
+
+// open opens every slot of an event whose party is known, after the event was
+// folded: the label must be that party's in this place.
+func (v *verifying) open(ctx context.Context, e events.Recorded, leaf *events.Leaf, stored *events.Stored) error {
+	sealed := &keystore.Sealed{Recorded: e, Origin: v.origin, Stored: stored, Leaf: leaf}
+	for _, c := range v.state.claimed {
+		party, err := v.keys.ByID(ctx, c.party)
+		if err != nil {
+			return err
+		}
+		opened, err := sealed.Open(c.at.slot, party.Key)
+		if err != nil {
+			return err
+		}
+		want := events.EntryContent(party.Role, c.number, party.Identity, opened.Content.Private)
+		if e.Type == events.TypeEnrolled {
+			want = events.EnrolContent(party.Role, party.Generation, party.Handle, party.Identity)
+		}
+		if !bytes.Equal(want.Marshal(), opened.Slot) {
+			return fmt.Errorf("slot %d says something else than its label", c.at.slot)
+		}
+		v.found.Opened++
+	}
+	return nil
+}
+
+// compare compares the log and the checkpoints with our roots.
+func (v *verifying) compare(ctx context.Context, checkpoints []checkpointEvent) error {
+	if _, more, err := v.recorded.next(); err != nil || more {
+		return &Fault{v.state.next, "the state file knows an event that the stream does not have", err}
+	}
+	for _, data := range checkpoints {
+		c, err := verifier.OpenCheckpoint([]byte(data.Checkpoint), v.origin, v.secrets.LogVerifier)
+		if err != nil {
+			return &Fault{0, "a checkpoint is not signed by this ledger", err}
+		}
+		ours, ok := v.roots[c.Size]
+		if !ok || ours.root != c.Root || !slices.Equal(ours.edge, data.Edge) {
+			return &Fault{c.Size, "the checkpoint of this size has another root or edge than the stream", nil}
+		}
+		v.found.Checkpoints++
+	}
+	if v.logged > v.state.next {
+		return &Fault{v.state.next, "the log has more leaves than the stream has events", nil}
+	}
+	if v.logged > 0 && v.roots[v.logged].root != v.logRoot {
+		return v.firstDifference(ctx)
+	}
+	v.found.Logged = v.logged
+	return nil
+}
+
+// firstDifference finds the leaf in which the log differs, if the log can be read.
+func (v *verifying) firstDifference(ctx context.Context) error {
+	const what = "the log does not have the stream's leaf"
+	log, ok := v.trees.(interface {
+		Leaves(ctx context.Context, first, count uint64) iter.Seq2[[]byte, error]
+	})
+	if !ok {
+		return &Fault{v.logged, "the log has another root at this size than the stream", nil}
+	}
+	next, stop := iter.Pull2(log.Leaves(ctx, 0, v.logged))
+	defer stop()
+	var timeMS uint64
+	for e, err := range v.store.Read(ctx, v.stream, 0, v.logged) {
+		if err != nil {
+			return fmt.Errorf("reading the stream: %w", err)
+		}
+		entry, leaf, _ := leafOf(v.secrets, e, timeMS)
+		timeMS = leaf.TimeMS
+		if there, err, ok := next(); !ok || err != nil || !bytes.Equal(there, entry) {
+			return &Fault{e.Revision, what, err}
+		}
+	}
+	return &Fault{v.logged, "the log has the stream's leaves and another root", nil}
+}
+
+// readCheckpoints returns all checkpoints before the stream is read, so that one
+// that is published meanwhile is not one too many.
+func (v *verifying) readCheckpoints(ctx context.Context) (all []checkpointEvent, err error) {
+	for e, err := range v.store.Read(ctx, v.checkpoints(), 0, 1<<62) {
+		if err != nil {
+			return nil, fmt.Errorf("reading the checkpoints: %w", err)
+		}
+		var data checkpointEvent
+		if err := json.Unmarshal(e.Data, &data); err != nil {
+			return nil, &Fault{e.Revision, "the checkpoint event of this revision cannot be read", err}
+		}
+		all = append(all, data)
+	}
+	return all, nil
+}
+
+// recordReader reads the records of a state file one by one.
+type recordReader struct {
+	pull func() (run, error, bool)
+	stop func()
+	rest []byte
+	rec  record
+}
+
+// reader begins at the first event. A nil file has no records.
+func (f *stateFile) reader(ctx context.Context) *recordReader {
+	if f == nil {
+		return &recordReader{pull: func() (run, error, bool) { return run{}, nil, false }, stop: func() {}}
+	}
+	pull, stop := iter.Pull2(f.runs(ctx, 1<<62))
+	return &recordReader{pull: pull, stop: stop}
+}
+
+func (r *recordReader) next() (*record, bool, error) {
+	for len(r.rest) == 0 {
+		run, err, ok := r.pull()
+		if !ok || err != nil {
+			return nil, false, err
+		}
+		r.rest = run.records
+	}
+	var err error
+	r.rest, err = r.rec.parse(r.rest)
+	return &r.rec, err == nil, err
+}

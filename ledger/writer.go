@@ -1,0 +1,349 @@
+package ledger
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/ledger/decide"
+)
+
+// Bounds of one append: the event store refuses more than 1 MiB.
+const (
+	maxBatchCommands = 256
+	maxBatchBytes    = 900_000
+)
+
+// ErrKeyReused says that an idempotency key came again with other content.
+var ErrKeyReused = errors.New("this idempotency key was used for another share")
+
+// ErrTooLarge says that one command alone exceeds what the event store takes.
+var ErrTooLarge = errors.New("the share does not fit into one append")
+
+// Command is a request to record something, with the key that makes repeating
+// it harmless.
+type Command struct {
+	Recorder string // who records; opaque, 1 to 255 bytes
+	Key      string // chosen by the recorder, once for each share; 1 to 255 bytes
+	Record   *decide.RecordDisclosure
+}
+
+// Accepted answers a command: the share is durable in the stream.
+type Accepted struct {
+	ID     events.ID
+	Index  uint64 // revision in the stream and leaf in the log
+	Repeat bool   // the key was known, with the same content
+}
+
+// request is a command on its way through the writer. A nil command asks for a
+// state leaf.
+type request struct {
+	cmd      *Command
+	reply    chan reply // capacity 1: the writer never waits for a caller
+	answered bool       // writer only
+}
+
+// answer gives a request its one answer. A second one would find the reply
+// taken or, when the caller has left, block the writer for ever.
+func (r *request) answer(a reply) {
+	if r.answered {
+		panic("ledger: a request is answered twice")
+	}
+	r.answered = true
+	r.reply <- a
+}
+
+func answerAll(requests []*request, a reply) {
+	for _, req := range requests {
+		req.answer(a)
+	}
+}
+
+// answerOr returns the answer if it has come, else err: what was accepted is
+// told, also to a caller that was about to leave.
+func (r *request) answerOr(err error) reply {
+	select {
+	case a := <-r.reply:
+		return a
+	default:
+		return reply{err: err}
+	}
+}
+
+type reply struct {
+	accepted Accepted
+	err      error
+}
+
+// Record appends a share. When it returns nil, the share is accepted. Any other
+// outcome may or may not have been stored; repeating the command with the same
+// key is safe and tells.
+func (l *Ledger) Record(ctx context.Context, cmd Command) (Accepted, error) {
+	if err := cmd.check(); err != nil {
+		return Accepted{}, err
+	}
+	select {
+	case <-l.stopped:
+		return Accepted{}, ErrStopped
+	default:
+	}
+	// What is recorded never changes, so a repeated command need not wait for the
+	// writer: a whole import that is run again does not hold up the others.
+	if first, known, err := l.first(ctx, &cmd); known || err != nil {
+		return first, err
+	}
+	r := l.submit(ctx, &cmd)
+	return r.accepted, r.err
+}
+
+func (cmd *Command) check() error {
+	if n := len(cmd.Recorder); n == 0 || n > 255 {
+		return &events.FieldError{Field: "recorder", Rule: "must have 1 to 255 bytes", Next: "name who records"}
+	}
+	if n := len(cmd.Key); n == 0 || n > 255 {
+		return &events.FieldError{Field: "Idempotency-Key", Rule: "must have 1 to 255 bytes", Next: "send a key of your own, one for each share"}
+	}
+	return nil
+}
+
+// appendState appends a state leaf and returns its index.
+func (l *Ledger) appendState(ctx context.Context) (uint64, error) {
+	r := l.submit(ctx, nil)
+	return r.accepted.Index, r.err
+}
+
+func (l *Ledger) submit(ctx context.Context, cmd *Command) reply {
+	req := &request{cmd: cmd, reply: make(chan reply, 1)}
+	select {
+	case l.queue <- req:
+	case <-l.stopped:
+		return reply{err: ErrStopped}
+	case <-ctx.Done():
+		return reply{err: context.Cause(ctx)}
+	}
+	select {
+	case r := <-req.reply:
+		return r
+	case <-l.stopped:
+		return req.answerOr(ErrStopped)
+	case <-ctx.Done():
+		return req.answerOr(context.Cause(ctx))
+	}
+}
+
+// write is the writer goroutine: it takes what waits, decides, and appends one
+// batch, until ctx ends or a fault is fatal.
+func (l *Ledger) write(ctx context.Context) error {
+	var waiting []*request
+	for {
+		if len(waiting) == 0 {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-l.behind:
+				if err := l.follow(ctx); err != nil {
+					return err
+				}
+				continue
+			case req := <-l.queue:
+				waiting = append(waiting, req)
+			}
+		}
+		for more := true; more && len(waiting) < maxBatchCommands; {
+			select {
+			case req := <-l.queue:
+				waiting = append(waiting, req)
+			default:
+				more = false
+			}
+		}
+		var err error
+		if waiting, err = l.writeBatch(ctx, waiting); err != nil {
+			return err
+		}
+	}
+}
+
+// follow takes in what others appended, a foreign event for one, without waiting
+// for the next command.
+func (l *Ledger) follow(ctx context.Context) error {
+	if behind, _ := l.lagging(); !behind {
+		return nil
+	}
+	err := l.catchUp(ctx)
+	if errors.Is(err, ErrCorrupt) {
+		return err
+	}
+	if err != nil && ctx.Err() == nil {
+		l.log.Warn("catching up was put off", zap.Error(err))
+	}
+	return nil
+}
+
+// writeBatch appends one batch and answers its requests; what did not fit stays
+// waiting. Only an error of the kind nothing can mend is returned.
+func (l *Ledger) writeBatch(ctx context.Context, waiting []*request) ([]*request, error) {
+	if l.stale {
+		if err := l.catchUp(ctx); err != nil {
+			return nil, l.giveUp(ctx, waiting, err)
+		}
+	}
+	b, rest := l.plan(ctx, waiting)
+	if len(b.requests) == 0 {
+		return rest, nil
+	}
+	if err := l.prepare(ctx, b); err != nil {
+		return nil, l.giveUp(ctx, append(b.requests, rest...), err)
+	}
+	appending, done := outlast(ctx, stopGrace)
+	last, err := l.store.Append(appending, l.stream, events.Expected(b.first)-1, b.proposed...)
+	done()
+	switch {
+	case errors.Is(err, events.ErrConflict):
+		// Somebody else wrote. What they wrote is folded, and the whole batch is
+		// decided again against it.
+		l.log.Warn("another writer appended first; deciding again", zapIndex(b.first))
+		l.stale = true
+		return append(b.requests, rest...), nil
+	case err != nil:
+		// The outcome is unknown: the stream is read before the next decision.
+		l.stale = true
+		answerAll(b.requests, reply{err: stoppedOr(ctx, fmt.Errorf("appending to the stream: %w", err))})
+		return rest, nil
+	case last != b.first+uint64(len(b.proposed))-1:
+		err := fmt.Errorf("appending at %d: the store answers revision %d: %w", b.first, last, ErrCorrupt)
+		return nil, l.giveUp(ctx, append(b.requests, rest...), err)
+	}
+	if err := l.foldBatch(ctx, b); err != nil {
+		return nil, l.giveUp(ctx, append(b.requests, rest...), err)
+	}
+	b.accept()
+	return rest, nil
+}
+
+// stopGrace is how long an append that is under way may go on when the ledger
+// stops. Its outcome is known then, and whoever waits for it is told.
+const stopGrace = time.Second
+
+// outlast returns a context that ends a while after ctx, or when done is called.
+func outlast(ctx context.Context, grace time.Duration) (longer context.Context, done func()) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var timer *time.Timer
+	started := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		timer = time.AfterFunc(grace, cancel)
+		close(started)
+	})
+	return longer, func() {
+		if !stop() {
+			<-started
+			timer.Stop()
+		}
+		cancel()
+	}
+}
+
+// giveUp answers requests with an error. It returns the error only if it is
+// fatal; a disk that is full or a store that is away are not.
+func (l *Ledger) giveUp(ctx context.Context, requests []*request, err error) error {
+	answerAll(requests, reply{err: stoppedOr(ctx, err)})
+	if errors.Is(err, ErrCorrupt) {
+		return err
+	}
+	l.stale = true
+	return nil
+}
+
+// stoppedOr hides from callers that work was cut short by the context of Run,
+// which is not theirs.
+func stoppedOr(ctx context.Context, err error) error {
+	if ctx.Err() != nil && !errors.Is(err, ErrCorrupt) {
+		return fmt.Errorf("%w: %v", ErrStopped, err)
+	}
+	return err
+}
+
+// foldBatch takes our own events into the state. The sequencer later finds the
+// same events in the stream, or stops.
+func (l *Ledger) foldBatch(ctx context.Context, b *batch) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	// These are the very bytes the tree was built from, on the state as it still
+	// is. Events read back from the stream are not: they get a tree of their own.
+	l.built = b.tree
+	defer func() { l.built = nil }()
+	for i, p := range b.proposed {
+		e := events.Recorded{ID: p.ID, Type: p.Type, Data: p.Data, Metadata: p.Metadata, Stream: l.stream, Revision: b.first + uint64(i)}
+		if err := l.fold(ctx, e, b.enrolment); err != nil {
+			return err
+		}
+		if err := l.wrote(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// catchUp folds what is in the stream beyond the state.
+func (l *Ledger) catchUp(ctx context.Context) error {
+	l.stale = true
+	for e, err := range l.store.Read(ctx, l.stream, l.state.next, 1<<62) {
+		if err != nil {
+			return fmt.Errorf("reading the stream: %w", err)
+		}
+		l.mu.Lock()
+		if err = l.fold(ctx, e, l.keys.ByLabel); err == nil {
+			delete(l.seen, e.Revision)
+		}
+		l.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+	l.stale = false
+	return nil
+}
+
+// eventID derives an event's id from the command's key, so that a repeated
+// command is recognised, after a rebuild too.
+func (l *Ledger) eventID(cmd *Command, ordinal uint16) events.ID {
+	mac := hmac.New(sha256.New, l.secrets.Ledger[:])
+	for _, s := range []string{cmd.Recorder, cmd.Key} {
+		mac.Write([]byte{byte(len(s))})
+		mac.Write([]byte(s))
+	}
+	mac.Write(binary.BigEndian.AppendUint16(nil, ordinal))
+	return events.ID(mac.Sum(nil)[:16])
+}
+
+// Beyond these a clock that was stepped is worth a warning: behind the last leaf,
+// and ahead of it.
+const (
+	maxSkewMS = 10 * 60 * 1000
+	maxJumpMS = 366 * 24 * 3600 * 1000
+)
+
+// leafTime is the time of the next leaf: never before the last one's, and never
+// finer than the ledger's grain.
+func (l *Ledger) leafTime(now time.Time) uint64 {
+	rules := l.state.rules
+	if rules == nil {
+		rules = events.DefaultRules()
+	}
+	ms := uint64(min(max(now.UnixMilli(), 0), events.MaxTimeMS))
+	ms -= ms % rules.GrainMS
+	if last := l.state.timeMS; last > ms+maxSkewMS || last > 0 && ms > last+maxJumpMS {
+		l.log.Warn("the clock is far from the last leaf's time; check it, dates cannot be taken back",
+			zap.Uint64("clock_ms", ms), zap.Uint64("last_leaf_ms", last))
+	}
+	return max(ms, l.state.timeMS)
+}
+
+func zapIndex(i uint64) zap.Field { return zap.Uint64("index", i) }

@@ -1,0 +1,65 @@
+-- +goose Up
+-- One version of one read model. Another structure of its tables is another
+-- version with migrations of its own: rows are built again, never converted.
+CREATE TABLE progress (
+	one  smallint PRIMARY KEY CHECK (one = 1),
+	next bigint NOT NULL, -- the next revision wanted; the rows contain all below
+	turn bigint NOT NULL  -- grows with every commit: fences two runners
+);
+INSERT INTO progress (one, next, turn) VALUES (1, 0, 0);
+
+-- Whose entries are followed, and the label of the next one of each.
+CREATE TABLE sequence (
+	party bigint PRIMARY KEY, -- the keystore's number for it
+	label bytea NOT NULL UNIQUE,
+	next  bigint NOT NULL
+);
+
+-- Parties whose events wait, from leaf_index on, until somebody has helped.
+CREATE TABLE parked (
+	party      bigint PRIMARY KEY,
+	leaf_index bigint NOT NULL,
+	class      text NOT NULL,
+	since_ms   bigint NOT NULL
+);
+
+-- Entries of parties. Version 0 is as recorded and stays; what changes an entry
+-- adds a version under the leaf of the event that changed it.
+CREATE TABLE entry (
+	party        bigint NOT NULL,
+	number       bigint NOT NULL, -- the party's entry number
+	version      bigint NOT NULL,
+	leaf_index   bigint NOT NULL, -- of the event that made this version
+	event_id     bytea NOT NULL,
+	event_type   text NOT NULL,
+	recorded_ms  bigint NOT NULL, -- the leaf's time
+	occurred_at  text NOT NULL,
+	recipient_id text NOT NULL,
+	recipient    text NOT NULL,
+	country      text COLLATE "C" NOT NULL,
+	category     text COLLATE "C" NOT NULL,
+	facts        text NOT NULL, -- JSON of the event
+	private      text NOT NULL, -- JSON of the party's own slot; empty if it has none
+	PRIMARY KEY (party, number, version)
+);
+
+-- What recipients were like, once for each description that shares gave of them.
+CREATE TABLE recipient (
+	party          bigint NOT NULL,
+	digest         bytea NOT NULL, -- of the description
+	id             text COLLATE "C" NOT NULL,
+	legal_name     text NOT NULL,
+	address        text NOT NULL,
+	contact        text NOT NULL,
+	representative text NOT NULL,
+	country        text COLLATE "C" NOT NULL,
+	category       text COLLATE "C" NOT NULL,
+	role           text NOT NULL,
+	first_index    bigint NOT NULL,
+	last_index     bigint NOT NULL,
+	first_ms       bigint NOT NULL,
+	last_ms        bigint NOT NULL,
+	shares         bigint NOT NULL,
+	subjects       bigint NOT NULL, -- summed over the shares
+	PRIMARY KEY (party, digest)
+);

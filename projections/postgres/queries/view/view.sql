@@ -1,0 +1,74 @@
+-- name: Progress :one
+SELECT next, turn FROM progress;
+
+-- name: Advance :execrows
+UPDATE progress SET next = @next, turn = turn + 1 WHERE next = @was AND turn = @turn;
+
+-- name: Sequences :many
+SELECT party, label, next FROM sequence WHERE label = ANY(@labels::bytea[]);
+
+-- name: PutSequences :exec
+INSERT INTO sequence (party, label, next)
+SELECT unnest(@parties::bigint[]), unnest(@labels::bytea[]), unnest(@nexts::bigint[])
+ON CONFLICT (party) DO UPDATE SET label = excluded.label, next = excluded.next;
+
+-- name: Parked :many
+SELECT party, leaf_index, class, since_ms FROM parked ORDER BY leaf_index, party;
+
+-- name: ParkedParty :one
+SELECT party, leaf_index, class, since_ms FROM parked WHERE party = @party;
+
+-- name: Park :exec
+INSERT INTO parked (party, leaf_index, class, since_ms) VALUES (@party, @leaf_index, @class, @since_ms)
+ON CONFLICT (party) DO UPDATE SET leaf_index = excluded.leaf_index, class = excluded.class;
+
+-- name: Unpark :exec
+DELETE FROM parked WHERE party = ANY(@parties::bigint[]);
+
+-- name: InsertEntries :copyfrom
+INSERT INTO entry (party, number, version, leaf_index, event_id, event_type, recorded_ms, occurred_at,
+	recipient_id, recipient, country, category, facts, private)
+VALUES (@party, @number, @version, @leaf_index, @event_id, @event_type, @recorded_ms, @occurred_at,
+	@recipient_id, @recipient, @country, @category, @facts, @private);
+
+-- name: Entries :many
+SELECT e.* FROM entry e
+WHERE e.party = @party AND e.number >= @first AND e.version = (
+	SELECT max(v.version) FROM entry v
+	WHERE v.party = e.party AND v.number = e.number AND v.leaf_index <= @up_to AND v.version <= @newest)
+ORDER BY e.number LIMIT @most;
+
+-- name: EntryVersions :many
+SELECT * FROM entry WHERE party = @party AND number = @number ORDER BY version;
+
+-- name: PutRecipients :exec
+INSERT INTO recipient (party, digest, id, legal_name, address, contact, representative, country, category, role,
+	first_index, last_index, first_ms, last_ms, shares, subjects)
+SELECT unnest(@parties::bigint[]), unnest(@digests::bytea[]), unnest(@ids::text[]), unnest(@legal_names::text[]),
+	unnest(@addresses::text[]), unnest(@contacts::text[]), unnest(@representatives::text[]), unnest(@countries::text[]),
+	unnest(@categories::text[]), unnest(@roles::text[]), unnest(@first_indices::bigint[]), unnest(@last_indices::bigint[]),
+	unnest(@first_times::bigint[]), unnest(@last_times::bigint[]), unnest(@share_counts::bigint[]), unnest(@subject_counts::bigint[])
+ON CONFLICT (party, digest) DO UPDATE SET
+	first_index = least(recipient.first_index, excluded.first_index), last_index = greatest(recipient.last_index, excluded.last_index),
+	first_ms = least(recipient.first_ms, excluded.first_ms), last_ms = greatest(recipient.last_ms, excluded.last_ms),
+	shares = recipient.shares + excluded.shares, subjects = recipient.subjects + excluded.subjects;
+
+-- name: Recipients :many
+SELECT r.party, r.digest, r.id, r.legal_name, r.address, r.contact, r.representative, r.country, r.category, r.role,
+	t.first_index::bigint AS first_index, t.last_index::bigint AS last_index, t.first_ms::bigint AS first_ms,
+	t.last_ms::bigint AS last_ms, t.shares::bigint AS shares, t.subjects::bigint AS subjects
+FROM recipient r JOIN (
+	SELECT s.party, min(s.first_index) AS first_index, max(s.last_index) AS last_index, min(s.first_ms) AS first_ms,
+		max(s.last_ms) AS last_ms, sum(s.shares) AS shares, sum(s.subjects) AS subjects
+	FROM recipient s GROUP BY s.party) t ON t.party = r.party AND t.last_index = r.last_index
+WHERE r.id > @after
+	AND (r.country = @country::text OR @country::text = '')
+	AND (r.category = @category::text OR @category::text = '')
+ORDER BY r.id LIMIT @most;
+
+-- name: Descriptions :many
+SELECT * FROM recipient WHERE party = @party ORDER BY first_index;
+
+-- name: Totals :many
+SELECT country, category, count(DISTINCT party) AS recipients, sum(shares)::bigint AS shares, sum(subjects)::bigint AS subjects
+FROM recipient GROUP BY country, category ORDER BY country, category;

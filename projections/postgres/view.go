@@ -1,0 +1,251 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/projections"
+	"github.com/sharetrail/sharetrail/projections/postgres/viewdb"
+)
+
+var _ projections.View = (*View)(nil)
+
+// View is one version of a read model, in a schema of its own.
+type View struct{ pool *pgxpool.Pool }
+
+// Close implements [projections.View].
+func (v *View) Close() error {
+	v.pool.Close()
+	return nil
+}
+
+func (v *View) snapshot(ctx context.Context, do func(*viewdb.Queries) error) error {
+	return snapshot(ctx, v.pool, func(tx pgx.Tx) error { return do(viewdb.New(tx)) })
+}
+
+// State implements [projections.Rows].
+func (v *View) State(ctx context.Context, labels []events.Hash) (s projections.State, err error) {
+	err = v.snapshot(ctx, func(q *viewdb.Queries) error {
+		at, err := q.Progress(ctx)
+		if err != nil {
+			return err
+		}
+		s.Next, s.Turn = uint64(at.Next), uint64(at.Turn)
+		parked, err := q.Parked(ctx)
+		if err != nil {
+			return err
+		}
+		for _, p := range parked {
+			s.Parked = append(s.Parked, fromParked(p))
+		}
+		if len(labels) == 0 {
+			return nil
+		}
+		found, err := q.Sequences(ctx, bytesOf(labels))
+		for _, f := range found {
+			s.Sequences = append(s.Sequences, projections.Sequence{
+				Party: projections.PartyID(f.Party), Label: events.Hash(f.Label), Next: uint64(f.Next),
+			})
+		}
+		return err
+	})
+	return s, err
+}
+
+func bytesOf(labels []events.Hash) [][]byte {
+	out := make([][]byte, len(labels))
+	for i := range labels {
+		out[i] = labels[i][:]
+	}
+	return out
+}
+
+// Commit implements [projections.Rows].
+func (v *View) Commit(ctx context.Context, c *projections.Changes) error {
+	err := pgx.BeginFunc(ctx, v.pool, func(tx pgx.Tx) error {
+		q := viewdb.New(tx)
+		// First, because it locks the one row that a second runner would move: that
+		// one waits here and then finds it moved, before it has written anything.
+		moved, err := q.Advance(ctx, viewdb.AdvanceParams{Next: int64(c.Next), Was: int64(c.From), Turn: int64(c.Turn)})
+		if err != nil {
+			return err
+		}
+		if moved == 0 {
+			return projections.ErrMoved
+		}
+		if err := sequences(ctx, q, c); err != nil {
+			return err
+		}
+		return additions(ctx, q, c.Additions)
+	})
+	if err != nil {
+		return fmt.Errorf("committing to a read model: %w", err)
+	}
+	return nil
+}
+
+func sequences(ctx context.Context, q *viewdb.Queries, c *projections.Changes) error {
+	if len(c.Sequences) > 0 {
+		var p viewdb.PutSequencesParams
+		for i := range c.Sequences {
+			s := &c.Sequences[i]
+			p.Parties = append(p.Parties, int64(s.Party))
+			p.Labels = append(p.Labels, s.Label[:])
+			p.Nexts = append(p.Nexts, int64(s.Next))
+		}
+		if err := q.PutSequences(ctx, p); err != nil {
+			return err
+		}
+	}
+	for _, p := range c.Parked {
+		err := q.Park(ctx, viewdb.ParkParams{
+			Party: int64(p.Party), LeafIndex: int64(p.Index), Class: p.Class, SinceMs: p.Since.UnixMilli(),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(c.Unparked) == 0 {
+		return nil
+	}
+	parties := make([]int64, len(c.Unparked))
+	for i, p := range c.Unparked {
+		parties[i] = int64(p)
+	}
+	return q.Unpark(ctx, parties)
+}
+
+func additions(ctx context.Context, q *viewdb.Queries, a projections.Additions) error {
+	if len(a.Entries) > 0 {
+		rows := make([]viewdb.InsertEntriesParams, len(a.Entries))
+		for i := range a.Entries {
+			rows[i] = viewdb.InsertEntriesParams(toEntry(&a.Entries[i]))
+		}
+		if _, err := q.InsertEntries(ctx, rows); err != nil {
+			return err
+		}
+	}
+	if len(a.Recipients) == 0 {
+		return nil
+	}
+	var p viewdb.PutRecipientsParams
+	for i := range a.Recipients {
+		r := toRecipient(&a.Recipients[i])
+		p.Parties, p.Digests = append(p.Parties, r.Party), append(p.Digests, r.Digest)
+		p.Ids, p.LegalNames = append(p.Ids, r.ID), append(p.LegalNames, r.LegalName)
+		p.Addresses, p.Contacts = append(p.Addresses, r.Address), append(p.Contacts, r.Contact)
+		p.Representatives, p.Roles = append(p.Representatives, r.Representative), append(p.Roles, r.Role)
+		p.Countries, p.Categories = append(p.Countries, r.Country), append(p.Categories, r.Category)
+		p.FirstIndices, p.LastIndices = append(p.FirstIndices, r.FirstIndex), append(p.LastIndices, r.LastIndex)
+		p.FirstTimes, p.LastTimes = append(p.FirstTimes, r.FirstMs), append(p.LastTimes, r.LastMs)
+		p.ShareCounts, p.SubjectCounts = append(p.ShareCounts, r.Shares), append(p.SubjectCounts, r.Subjects)
+	}
+	return q.PutRecipients(ctx, p)
+}
+
+// Entries implements [projections.Entries].
+func (v *View) Entries(ctx context.Context, q projections.EntryQuery) (page projections.EntryPage, err error) {
+	newest := int64(math.MaxInt64)
+	if q.AsRecorded {
+		newest = 0
+	}
+	err = v.snapshot(ctx, func(db *viewdb.Queries) error {
+		at, err := db.Progress(ctx)
+		if err != nil {
+			return err
+		}
+		page.Next = uint64(at.Next)
+		parked, err := db.ParkedParty(ctx, int64(q.Party))
+		if err == nil {
+			p := fromParked(parked)
+			page.Parked = &p
+		} else if !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		rows, err := db.Entries(ctx, viewdb.EntriesParams{
+			Party: int64(q.Party), First: int64(min(q.From, math.MaxInt64)), UpTo: int64(min(q.UpTo, math.MaxInt64)),
+			Newest: newest, Most: int32(q.Limit),
+		})
+		page.Entries = fromEntries(rows)
+		return err
+	})
+	return page, err
+}
+
+// Versions implements [projections.Entries].
+func (v *View) Versions(ctx context.Context, party projections.PartyID, number uint64) (all []projections.Entry, err error) {
+	err = v.snapshot(ctx, func(db *viewdb.Queries) error {
+		rows, err := db.EntryVersions(ctx, viewdb.EntryVersionsParams{Party: int64(party), Number: int64(min(number, math.MaxInt64))})
+		all = fromEntries(rows)
+		return err
+	})
+	return all, err
+}
+
+// Recipients implements [projections.Recipients].
+func (v *View) Recipients(ctx context.Context, q projections.RecipientQuery) (page projections.RecipientPage, err error) {
+	err = v.snapshot(ctx, func(db *viewdb.Queries) error {
+		at, err := db.Progress(ctx)
+		if err != nil {
+			return err
+		}
+		parked, err := db.Parked(ctx)
+		if err != nil {
+			return err
+		}
+		page.Next, page.Parked = uint64(at.Next), len(parked)
+		rows, err := db.Recipients(ctx, viewdb.RecipientsParams{
+			After: q.After, Country: q.Country, Category: q.Category, Most: int32(q.Limit),
+		})
+		for _, r := range rows {
+			page.Recipients = append(page.Recipients, fromRecipient(viewdb.Recipient(r)))
+		}
+		return err
+	})
+	return page, err
+}
+
+// Descriptions implements [projections.Recipients].
+func (v *View) Descriptions(ctx context.Context, party projections.PartyID) (all []projections.Description, err error) {
+	err = v.snapshot(ctx, func(db *viewdb.Queries) error {
+		rows, err := db.Descriptions(ctx, int64(party))
+		for _, r := range rows {
+			all = append(all, fromRecipient(r))
+		}
+		return err
+	})
+	return all, err
+}
+
+// Totals implements [projections.Recipients].
+func (v *View) Totals(ctx context.Context) (next uint64, totals []projections.Total, err error) {
+	err = v.snapshot(ctx, func(db *viewdb.Queries) error {
+		at, err := db.Progress(ctx)
+		if err != nil {
+			return err
+		}
+		next = uint64(at.Next)
+		rows, err := db.Totals(ctx)
+		for _, r := range rows {
+			totals = append(totals, projections.Total{
+				Country: r.Country, Category: r.Category,
+				Recipients: uint64(r.Recipients), Shares: uint64(r.Shares), Subjects: uint64(r.Subjects),
+			})
+		}
+		return err
+	})
+	return next, totals, err
+}
+
+func fromParked(p viewdb.Parked) projections.Parked {
+	return projections.Parked{
+		Party: projections.PartyID(p.Party), Index: uint64(p.LeafIndex), Class: p.Class, Since: time.UnixMilli(p.SinceMs).UTC(),
+	}
+}

@@ -1,0 +1,144 @@
+package projectionstest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/events/pubsub/pubsubtest"
+	"github.com/sharetrail/sharetrail/internal/keystore"
+)
+
+// Origin and StreamName are those of every Stream.
+const (
+	Origin     = "sharetrail.example/views"
+	StreamName = "sharetrail-views"
+)
+
+// Stream writes a ledger's stream without the ledger: enrolments and shares as a
+// ledger seals them, some thousand times as fast, and events that no ledger
+// would write. Log is where they are read.
+type Stream struct {
+	Log     *pubsubtest.Log
+	Keys    *keystore.Store
+	Dir     string // of the keystore
+	t       testing.TB
+	secrets *keystore.Secrets
+	next    map[string]uint64 // number of each party's next entry
+	parties map[string]keystore.Party
+}
+
+// NewStream returns an empty stream with a keystore of its own.
+func NewStream(t testing.TB) *Stream {
+	t.Helper()
+	s := &Stream{Log: pubsubtest.NewLog(), Dir: t.TempDir(), t: t, next: map[string]uint64{}, parties: map[string]keystore.Party{}}
+	var err error
+	if s.Keys, err = keystore.Open(t.Context(), s.Dir); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Keys.Close() })
+	if err := s.Keys.Create(t.Context(), Origin); err != nil {
+		t.Fatal(err)
+	}
+	if s.secrets, err = s.Keys.Secrets(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Subject is the identity of the person of a name.
+func Subject(name string) events.Identity {
+	return events.Identity("email\x00" + name + "@example.com")
+}
+
+// Recipient is the identity of the recipient of a name.
+func Recipient(name string) events.Identity { return events.Identity("org\x00" + name) }
+
+// Enrol gives parties a sequence, by one event.
+func (s *Stream) Enrol(role events.Role, names ...string) {
+	s.t.Helper()
+	var wanted []keystore.Party
+	for _, name := range names {
+		id := Subject(name)
+		if role == events.RoleRecipient {
+			id = Recipient(name)
+		}
+		input := events.VRFInput(events.EnrolContext, Origin, role, id, 0)
+		label, _ := events.VRFLabel(s.secrets.VRF.Prove(input).Hash())
+		wanted = append(wanted, keystore.Party{Role: role, Identity: id, Label: label})
+	}
+	added, err := s.Keys.Add(s.t.Context(), wanted...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var draws []keystore.Draw
+	for i, p := range added {
+		s.parties[names[i]] = p
+		draws = append(draws, keystore.Draw{
+			Key: p.Key, Label: p.Label, Content: events.EnrolContent(p.Role, 0, p.Handle, p.Identity),
+		})
+	}
+	s.append(new(events.Enrolled), draws)
+}
+
+// Share records a share of some subjects with a recipient, all of them enrolled,
+// and returns its index.
+func (s *Stream) Share(recipient string, subjects ...string) uint64 {
+	s.t.Helper()
+	return s.ShareWith(nil, recipient, subjects...)
+}
+
+// ShareWith is Share that first lets change spoil what is sealed for a party.
+func (s *Stream) ShareWith(change func(name string, d *keystore.Draw), recipient string, subjects ...string) uint64 {
+	s.t.Helper()
+	index := s.Log.Append(StreamName)
+	share := &events.DisclosureRecorded{
+		Occurred:   events.Occurred{At: time.UnixMilli(int64(index) * 1000).UTC().Format(time.RFC3339)},
+		Reasons:    []events.Reason{events.CompleteTransaction},
+		Purposes:   []string{fmt.Sprint("purpose of share ", index)},
+		Recipient:  events.Recipient{ID: "org:" + recipient, LegalName: recipient + " (sample)", Country: "IE", Category: "payment"},
+		Data:       events.SharedData{Categories: []string{"name", "card token"}},
+		Promise:    events.Promise{Statement: "privacy-statement/2017-01"},
+		Provenance: events.Provenance{Grade: "native"},
+		Extent:     events.Extent{Subjects: uint64(len(subjects))},
+	}
+	var draws []keystore.Draw
+	for i, name := range append([]string{recipient}, subjects...) {
+		p := s.parties[name]
+		var private *events.Private
+		if i > 0 {
+			private = &events.Private{Description: "order of " + name}
+		}
+		d := keystore.Draw{
+			Key: p.Key, Label: events.EntryLabel(p.Handle, s.next[name]),
+			Content: events.EntryContent(p.Role, s.next[name], p.Identity, private),
+		}
+		if change != nil {
+			change(name, &d)
+		}
+		s.next[name]++
+		draws = append(draws, d)
+	}
+	s.append(share, draws)
+	return index
+}
+
+func (s *Stream) append(e events.Event, draws []keystore.Draw) {
+	s.t.Helper()
+	index := s.Log.Append(StreamName)
+	id := events.ID{byte(index >> 24), byte(index >> 16), byte(index >> 8), byte(index), 15: 1}
+	stored, _, err := keystore.Seal(keystore.Draft{
+		Origin: Origin, Stream: StreamName, ID: id, TimeMS: index * 60_000, Event: e, Slots: draws,
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	data := stored.Marshal()
+	s.Log.Append(StreamName, events.Proposed{
+		ID: id, Type: e.Type(), Data: data, Metadata: s.secrets.Provenance(index, id, e.Type(), data),
+	})
+}
+
+// Head returns how many events there are.
+func (s *Stream) Head() uint64 { return s.Log.Append(StreamName) }

@@ -1,0 +1,386 @@
+package projectionstest
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/projections"
+)
+
+// TestStore is the suite that every store passes.
+func TestStore(t *testing.T, e Engine) {
+	for name, test := range map[string]func(*testing.T, Place){
+		"rows and position move together": testCommit,
+		"runners fence each other":        testFence,
+		"versions of a row":               testVersions,
+		"pages under one snapshot":        testPaging,
+		"parked parties":                  testParked,
+		"recipients":                      testRecipients,
+		"versions of a read model":        testReadModelVersions,
+		"kept after closing":              testReopen,
+		"one ledger":                      testOneLedger,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, e.New(t)) })
+	}
+}
+
+const viewName = "disclosures-by-subject"
+
+func openView(t *testing.T, s projections.Store, version int) projections.View {
+	t.Helper()
+	v, err := s.Open(t.Context(), viewName, version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := v.Close(); err != nil {
+			t.Errorf("closing a view: %v", err)
+		}
+	})
+	return v
+}
+
+func entry(party projections.PartyID, number, index uint64) projections.Entry {
+	return projections.Entry{
+		Party: party, Number: number, Index: index, EventID: events.ID{byte(index), 15: 7}, Type: "DisclosureRecorded",
+		Recorded: time.UnixMilli(int64(index) * 60_000).UTC(), OccurredAt: "2026-01-02T03:04:05Z",
+		RecipientID: "org:æther", Recipient: "Æther & Söhne", Country: "IE", Category: "payment",
+		Facts: `{"a":"'\"\\ü"}`, Private: `{"description":"x"}`,
+	}
+}
+
+// commit builds changes on the view's newest state.
+func commit(t *testing.T, v projections.View, next uint64, c projections.Changes) {
+	t.Helper()
+	s := state(t, v)
+	c.From, c.Turn, c.Next = s.Next, s.Turn, next
+	if err := v.Commit(t.Context(), &c); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func state(t *testing.T, v projections.View, labels ...events.Hash) projections.State {
+	t.Helper()
+	s, err := v.State(t.Context(), labels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func list(t *testing.T, v projections.View, q projections.EntryQuery) projections.EntryPage {
+	t.Helper()
+	if q.Limit == 0 {
+		q.Limit = 100
+	}
+	if q.UpTo == 0 {
+		q.UpTo = 1 << 62
+	}
+	p, err := v.Entries(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func additions(entries ...projections.Entry) projections.Changes {
+	return projections.Changes{Additions: projections.Additions{Entries: entries}}
+}
+
+func testCommit(t *testing.T, p Place) {
+	v := openView(t, p.MustOpen(t, Origin), 1)
+	if s := state(t, v, events.Hash{1}); s.Next != 0 || len(s.Sequences) != 0 || len(s.Parked) != 0 {
+		t.Errorf("a new view has the state %+v", s)
+	}
+	c := additions(entry(7, 0, 1), entry(8, 0, 1), entry(7, 1, 2))
+	c.Sequences = []projections.Sequence{{Party: 7, Label: events.Hash{1}, Next: 2}, {Party: 8, Label: events.Hash{2}, Next: 1}}
+	commit(t, v, 3, c)
+	s := state(t, v, events.Hash{9}, events.Hash{1}, events.Hash{1, 1})
+	if diff := cmp.Diff([]projections.Sequence{c.Sequences[0]}, s.Sequences); diff != "" || s.Next != 3 {
+		t.Errorf("next is %d; sequences (-want +got):\n%s", s.Next, diff)
+	}
+	page := list(t, v, projections.EntryQuery{Party: 7})
+	if diff := cmp.Diff([]projections.Entry{entry(7, 0, 1), entry(7, 1, 2)}, page.Entries); diff != "" || page.Next != 3 {
+		t.Errorf("as of %d, rows (-want +got):\n%s", page.Next, diff)
+	}
+	// A commit that fails in its midst leaves nothing: neither position nor rows.
+	bad := additions(entry(9, 0, 3), entry(7, 1, 3))
+	bad.From, bad.Turn, bad.Next = s.Next, s.Turn, 4
+	bad.Sequences = []projections.Sequence{{Party: 7, Label: events.Hash{3}, Next: 3}}
+	if err := v.Commit(t.Context(), &bad); err == nil {
+		t.Error("the same entry twice must be refused")
+	}
+	if got := state(t, v, events.Hash{1}); !cmp.Equal(got.Sequences, s.Sequences) || got.Next != 3 || got.Turn != s.Turn {
+		t.Errorf("after a failed commit the state is %+v", got)
+	}
+	if page := list(t, v, projections.EntryQuery{Party: 9}); len(page.Entries) != 0 {
+		t.Errorf("a failed commit left %+v", page.Entries)
+	}
+	// Sequences move: the label of the entry before is forgotten.
+	commit(t, v, 4, projections.Changes{Sequences: []projections.Sequence{{Party: 7, Label: events.Hash{3}, Next: 3}}})
+	if got := state(t, v, events.Hash{1}, events.Hash{3}); len(got.Sequences) != 1 || got.Sequences[0].Next != 3 {
+		t.Errorf("after a move: %+v", got.Sequences)
+	}
+}
+
+// testFence has runners commit the same pages at once: each is committed once.
+func testFence(t *testing.T, p Place) {
+	const runners, pages = 4, 40
+	var running sync.WaitGroup
+	wins := make([]int, runners)
+	for r := range runners {
+		v := openView(t, p.MustOpen(t, Origin), 1)
+		running.Go(func() {
+			for {
+				s, err := v.State(t.Context(), nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if s.Next == pages {
+					return
+				}
+				c := additions(entry(7, s.Next, s.Next))
+				c.From, c.Turn, c.Next = s.Next, s.Turn, s.Next+1
+				c.Recipients = []projections.Description{{Party: 1, Usage: projections.Usage{Shares: 1, LastIndex: s.Next}}}
+				switch err := v.Commit(t.Context(), &c); {
+				case err == nil:
+					wins[r]++
+				case !errors.Is(err, projections.ErrMoved):
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	running.Wait()
+	v := openView(t, p.MustOpen(t, Origin), 1)
+	if page := list(t, v, projections.EntryQuery{Party: 7}); len(page.Entries) != pages || page.Next != pages {
+		t.Errorf("%d rows as of %d, committed by %v", len(page.Entries), page.Next, wins)
+	}
+	all, err := v.Descriptions(t.Context(), 1)
+	if err != nil || len(all) != 1 || all[0].Shares != pages {
+		t.Errorf("counted %+v, %v", all, err)
+	}
+	// A commit that leaves the position alone fences too.
+	s := state(t, v)
+	commit(t, v, s.Next, projections.Changes{})
+	late := projections.Changes{From: s.Next, Turn: s.Turn, Next: s.Next + 1}
+	if err := v.Commit(t.Context(), &late); !errors.Is(err, projections.ErrMoved) {
+		t.Errorf("a commit built on an older state: %v", err)
+	}
+}
+
+func testVersions(t *testing.T, p Place) {
+	v := openView(t, p.MustOpen(t, Origin), 1)
+	commit(t, v, 3, additions(entry(7, 0, 1), entry(7, 1, 2)))
+	amended := entry(7, 0, 5)
+	amended.Version, amended.Type, amended.Country = 1, "DisclosureAmended", "DE"
+	commit(t, v, 6, additions(amended))
+	for name, c := range map[string]struct {
+		query projections.EntryQuery
+		want  projections.Entry
+	}{
+		"newest":             {projections.EntryQuery{Party: 7}, amended},
+		"before the change":  {projections.EntryQuery{Party: 7, UpTo: 4}, entry(7, 0, 1)},
+		"at the change":      {projections.EntryQuery{Party: 7, UpTo: 5}, amended},
+		"as recorded":        {projections.EntryQuery{Party: 7, AsRecorded: true}, entry(7, 0, 1)},
+		"as recorded, later": {projections.EntryQuery{Party: 7, AsRecorded: true, UpTo: 9}, entry(7, 0, 1)},
+	} {
+		page := list(t, v, c.query)
+		if diff := cmp.Diff([]projections.Entry{c.want, entry(7, 1, 2)}, page.Entries); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	all, err := v.Versions(t.Context(), 7, 0)
+	if diff := cmp.Diff([]projections.Entry{entry(7, 0, 1), amended}, all); diff != "" || err != nil {
+		t.Errorf("versions (-want +got), %v:\n%s", err, diff)
+	}
+}
+
+// testPaging pages through a state while the view moves on.
+func testPaging(t *testing.T, p Place) {
+	v := openView(t, p.MustOpen(t, Origin), 1)
+	var want []projections.Entry
+	for i := range uint64(10) {
+		want = append(want, entry(7, i, i))
+	}
+	commit(t, v, 10, additions(want...))
+	var got []projections.Entry
+	asOf := list(t, v, projections.EntryQuery{Party: 7, Limit: 1}).Next
+	for from := uint64(0); ; {
+		page := list(t, v, projections.EntryQuery{Party: 7, From: from, Limit: 3, UpTo: asOf - 1})
+		got = append(got, page.Entries...)
+		if len(page.Entries) < 3 {
+			break
+		}
+		from = got[len(got)-1].Number + 1
+		next := page.Next
+		later := entry(7, from-1, next)
+		later.Version = 1
+		commit(t, v, next+1, additions(entry(7, next, next), later))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("pages (-want +got):\n%s", diff)
+	}
+	if page := list(t, v, projections.EntryQuery{Party: 8}); len(page.Entries) != 0 {
+		t.Errorf("somebody else has %+v", page.Entries)
+	}
+}
+
+func testParked(t *testing.T, p Place) {
+	v := openView(t, p.MustOpen(t, Origin), 1)
+	at := time.UnixMilli(1_700_000_000_000).UTC()
+	parked := []projections.Parked{{Party: 7, Index: 3, Class: projections.ClassKey, Since: at}, {Party: 9, Index: 4, Class: projections.ClassType, Since: at}}
+	commit(t, v, 5, projections.Changes{Parked: parked})
+	if diff := cmp.Diff(parked, state(t, v).Parked); diff != "" {
+		t.Errorf("parked (-want +got):\n%s", diff)
+	}
+	if page := list(t, v, projections.EntryQuery{Party: 7}); page.Parked == nil || *page.Parked != parked[0] {
+		t.Errorf("the page about a parked party says %+v", page.Parked)
+	}
+	if page := list(t, v, projections.EntryQuery{Party: 8}); page.Parked != nil {
+		t.Errorf("the page about another party says %+v", page.Parked)
+	}
+	// Moving on keeps since when a party waits.
+	moved := projections.Parked{Party: 7, Index: 5, Class: projections.ClassContents, Since: at.Add(time.Hour)}
+	commit(t, v, 5, projections.Changes{Parked: []projections.Parked{moved}, Unparked: []projections.PartyID{9}})
+	moved.Since = at
+	if diff := cmp.Diff([]projections.Parked{moved}, state(t, v).Parked); diff != "" {
+		t.Errorf("parked after a retry (-want +got):\n%s", diff)
+	}
+}
+
+func describe(party projections.PartyID, r events.Recipient, index uint64) projections.Description {
+	at := time.UnixMilli(int64(index) * 60_000).UTC()
+	return projections.Description{Party: party, Recipient: r, Usage: projections.Usage{
+		FirstIndex: index, LastIndex: index, First: at, Last: at, Shares: 1, Subjects: 2,
+	}}
+}
+
+func testRecipients(t *testing.T, p Place) {
+	v := openView(t, p.MustOpen(t, Origin), 1)
+	north := events.Recipient{ID: "org:north", LegalName: "North", Country: "IE", Category: "payment", Address: "Dublin"}
+	moved := north
+	moved.Country, moved.Address = "DE", "Köln"
+	south := events.Recipient{ID: "org:South", LegalName: "South", Country: "IE", Category: "payment"}
+	for i, d := range []projections.Description{describe(1, north, 0), describe(2, south, 1), describe(1, north, 2), describe(1, moved, 3)} {
+		commit(t, v, uint64(i+1), projections.Changes{Additions: projections.Additions{Recipients: []projections.Description{d}}})
+	}
+	total := describe(1, moved, 0)
+	total.LastIndex, total.Last, total.Shares, total.Subjects = 3, time.UnixMilli(180_000).UTC(), 3, 6
+	want := []projections.Description{describe(2, south, 1), total} // bytes decide the order, in every engine
+	page, err := v.Recipients(t.Context(), projections.RecipientQuery{Limit: 10})
+	if diff := cmp.Diff(want, page.Recipients); diff != "" || err != nil || page.Next != 4 {
+		t.Errorf("recipients as of %d, %v (-want +got):\n%s", page.Next, err, diff)
+	}
+	page, err = v.Recipients(t.Context(), projections.RecipientQuery{Limit: 1, After: "org:South"})
+	if diff := cmp.Diff(want[1:], page.Recipients); diff != "" || err != nil {
+		t.Errorf("the second page, %v (-want +got):\n%s", err, diff)
+	}
+	page, err = v.Recipients(t.Context(), projections.RecipientQuery{Limit: 10, Country: "IE", Category: "payment"})
+	if diff := cmp.Diff(want[:1], page.Recipients); diff != "" || err != nil {
+		t.Errorf("those in Ireland, %v (-want +got):\n%s", err, diff)
+	}
+	all, err := v.Descriptions(t.Context(), 1)
+	first := describe(1, north, 0)
+	first.LastIndex, first.Last, first.Shares, first.Subjects = 2, time.UnixMilli(120_000).UTC(), 2, 4
+	if diff := cmp.Diff([]projections.Description{first, describe(1, moved, 3)}, all); diff != "" || err != nil {
+		t.Errorf("descriptions, %v (-want +got):\n%s", err, diff)
+	}
+	next, totals, err := v.Totals(t.Context())
+	if diff := cmp.Diff([]projections.Total{
+		{Country: "DE", Category: "payment", Recipients: 1, Shares: 1, Subjects: 2},
+		{Country: "IE", Category: "payment", Recipients: 2, Shares: 3, Subjects: 6},
+	}, totals); diff != "" || err != nil || next != 4 {
+		t.Errorf("totals as of %d, %v (-want +got):\n%s", next, err, diff)
+	}
+}
+
+func testReadModelVersions(t *testing.T, p Place) {
+	s := p.MustOpen(t, Origin)
+	versions := func(wantAll []int, wantActive int) {
+		t.Helper()
+		all, active, err := s.Versions(t.Context(), viewName)
+		if diff := cmp.Diff(wantAll, all); diff != "" || active != wantActive || err != nil {
+			t.Errorf("version %d is in use instead of %d, %v; versions (-want +got):\n%s", active, wantActive, err, diff)
+		}
+	}
+	versions(nil, 0)
+	one := openView(t, s, 1)
+	if err := s.Activate(t.Context(), viewName, 0, 1); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, one, 2, additions(entry(7, 0, 1)))
+	two, err := s.Open(t.Context(), viewName, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := state(t, two); got.Next != 0 {
+		t.Errorf("a new version begins at %d", got.Next)
+	}
+	versions([]int{1, 2}, 1)
+	commit(t, two, 2, additions(entry(7, 0, 1)))
+	if err := errors.Join(two.Close(), s.Drop(t.Context(), viewName, 2)); err != nil {
+		t.Fatal(err)
+	}
+	versions([]int{1}, 1)
+	two = openView(t, s, 2)
+	if got := state(t, two); got.Next != 0 || len(list(t, two, projections.EntryQuery{Party: 7}).Entries) != 0 {
+		t.Errorf("a version that was dropped begins again with %+v", got)
+	}
+	if err := s.Activate(t.Context(), viewName, 3, 2); !errors.Is(err, projections.ErrMoved) {
+		t.Errorf("putting 2 in the place of 3: %v", err)
+	}
+	if err := s.Activate(t.Context(), viewName, 0, 2); !errors.Is(err, projections.ErrMoved) {
+		t.Errorf("putting 2 in the place of none: %v", err)
+	}
+	if err := s.Activate(t.Context(), viewName, 1, 2); err != nil {
+		t.Fatal(err)
+	}
+	versions([]int{1, 2}, 2)
+	if err := s.Drop(t.Context(), viewName, 2); !errors.Is(err, projections.ErrInUse) {
+		t.Errorf("dropping the version in use: %v", err)
+	}
+	for _, name := range []string{"", "../x", "Upper", "a_b"} {
+		if _, err := s.Open(t.Context(), name, 1); err == nil {
+			t.Errorf("the name %q must be refused", name)
+		}
+	}
+}
+
+func testReopen(t *testing.T, p Place) {
+	for i := range uint64(3) {
+		s, stop, err := p.Open(t.Context(), Origin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := s.Open(t.Context(), viewName, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := state(t, v); got.Next != i {
+			t.Errorf("opened for the %dth time it is at %d", i, got.Next)
+		}
+		commit(t, v, i+1, additions(entry(7, i, i)))
+		if page := list(t, v, projections.EntryQuery{Party: 7}); len(page.Entries) != int(i+1) {
+			t.Errorf("%d rows", len(page.Entries))
+		}
+		if err := errors.Join(v.Close(), stop()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func testOneLedger(t *testing.T, p Place) {
+	p.MustOpen(t, Origin)
+	if _, _, err := p.Open(t.Context(), fmt.Sprint(Origin, "/other")); !errors.Is(err, projections.ErrOtherLedger) {
+		t.Errorf("opening it for another ledger: %v", err)
+	}
+}

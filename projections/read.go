@@ -1,0 +1,204 @@
+package projections
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/sharetrail/sharetrail/events"
+)
+
+// maxLimit bounds how many rows one answer has.
+const maxLimit = 1000
+
+// ErrCursor says that a text is not a cursor that a listing gave.
+var ErrCursor = errors.New("malformed cursor; begin the listing again without one")
+
+// Disclosure is a share as one of its parties sees it.
+type Disclosure struct {
+	Number   uint64    `json:"number" doc:"the party's own count"`
+	Version  uint64    `json:"version" doc:"0: as recorded; more: as changed later"`
+	Index    uint64    `json:"index" doc:"leaf of the event that made this version"`
+	EventID  events.ID `json:"event_id"`
+	Recorded time.Time `json:"recorded" doc:"by the leaf's clock"`
+
+	Share   events.DisclosureRecorded `json:"share"`
+	Private *events.Private           `json:"private,omitempty" doc:"what the party's own slot says"`
+}
+
+// Listing is one page of a listing.
+type Listing struct {
+	// AsOf is the revision that the rows want next: they show every event below.
+	AsOf        uint64       `json:"as_of"`
+	Disclosures []Disclosure `json:"disclosures"`
+	// Next leads to the next page of the same state; nil after the last.
+	Next *Cursor `json:"next,omitempty"`
+}
+
+// Cursor is a place in a listing. It carries the state that the first page
+// showed, so that all pages tell of one moment, whatever is recorded meanwhile.
+// The zero Cursor is the beginning.
+type Cursor struct {
+	From uint64 // number of the first entry wanted
+	AsOf uint64 // 0: the newest state
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (c Cursor) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%d-%d", c.From, c.AsOf), nil }
+
+// UnmarshalText accepts exactly what MarshalText gives.
+func (c *Cursor) UnmarshalText(text []byte) error {
+	var got Cursor
+	if _, err := fmt.Sscanf(string(text), "%d-%d", &got.From, &got.AsOf); err != nil {
+		return ErrCursor
+	}
+	if again, _ := got.MarshalText(); string(again) != string(text) {
+		return ErrCursor
+	}
+	*c = got
+	return nil
+}
+
+// List returns up to limit shares of a party from a cursor on, in the order in
+// which they were recorded. ErrParked if the rows about the party are incomplete.
+// Whoever is unknown has an empty listing.
+func (m *ReadModel) List(ctx context.Context, id events.Identity, from Cursor, limit int) (*Listing, error) {
+	limit = min(max(limit, 1), maxLimit)
+	page, err := m.entries(ctx, id, EntryQuery{From: from.From, Limit: limit + 1, UpTo: upTo(from.AsOf)})
+	if err != nil {
+		return nil, fmt.Errorf("listing %s: %w", m.Name(), err)
+	}
+	l := &Listing{AsOf: page.Next, Disclosures: []Disclosure{}}
+	if from.AsOf != 0 {
+		l.AsOf = min(from.AsOf, page.Next)
+	}
+	if len(page.Entries) > limit {
+		l.Next = &Cursor{From: page.Entries[limit].Number, AsOf: l.AsOf}
+		page.Entries = page.Entries[:limit]
+	}
+	for _, e := range page.Entries {
+		d, err := e.disclosure()
+		if err != nil {
+			return nil, fmt.Errorf("listing %s: %w", m.Name(), err)
+		}
+		l.Disclosures = append(l.Disclosures, d)
+	}
+	return l, nil
+}
+
+// upTo is the last leaf of a state that wants asOf next. Nothing ever stands at
+// the last number there is, so the newest state needs no other query.
+func upTo(asOf uint64) uint64 {
+	if asOf == 0 {
+		return math.MaxInt64
+	}
+	return asOf - 1
+}
+
+// History returns every version of one entry of a party, as recorded first.
+func (m *ReadModel) History(ctx context.Context, id events.Identity, number uint64) ([]Disclosure, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	party, found, err := m.keys.Party(ctx, m.model.role, id)
+	if err != nil || !found {
+		return nil, err
+	}
+	versions, err := m.view.Versions(ctx, party.ID, number)
+	if err != nil {
+		return nil, fmt.Errorf("reading the versions of an entry: %w", err)
+	}
+	var all []Disclosure
+	for _, e := range versions {
+		d, err := e.disclosure()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, d)
+	}
+	return all, nil
+}
+
+// entries asks the view about a party, whoever it is. A parked party is refused.
+func (m *ReadModel) entries(ctx context.Context, id events.Identity, q EntryQuery) (EntryPage, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	party, found, err := m.keys.Party(ctx, m.model.role, id)
+	if err != nil {
+		return EntryPage{}, err
+	}
+	if !found {
+		state, err := m.view.State(ctx, nil)
+		return EntryPage{Next: state.Next}, err
+	}
+	q.Party = party.ID
+	page, err := m.view.Entries(ctx, q)
+	if err == nil && page.Parked != nil && page.Parked.Index <= q.UpTo {
+		err = &ParkedError{*page.Parked}
+	}
+	return page, err
+}
+
+// all returns every entry of a party as recorded, up to and including a leaf.
+// Entries are only ever added above, so the pages tell of one moment.
+func (m *ReadModel) all(ctx context.Context, id events.Identity, upTo uint64) ([]Entry, error) {
+	var all []Entry
+	for from := uint64(0); ; {
+		page, err := m.entries(ctx, id, EntryQuery{From: from, Limit: maxLimit, UpTo: upTo, AsRecorded: true})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Entries...)
+		if len(page.Entries) < maxLimit {
+			return all, nil
+		}
+		from = all[len(all)-1].Number + 1
+	}
+}
+
+func (e *Entry) disclosure() (Disclosure, error) {
+	d := Disclosure{Number: e.Number, Version: e.Version, Index: e.Index, EventID: e.EventID, Recorded: e.Recorded}
+	if err := json.Unmarshal([]byte(e.Facts), &d.Share); err != nil {
+		return d, errors.New("reading the facts of an entry: malformed JSON; rebuild the read model")
+	}
+	if e.Private != "" {
+		if err := json.Unmarshal([]byte(e.Private), &d.Private); err != nil {
+			return d, errors.New("reading the private part of an entry: malformed JSON; rebuild the read model")
+		}
+	}
+	return d, nil
+}
+
+// Recipients lists the register. Its usage counts are those of the state the
+// page names; only descriptions and counts of one page tell of one moment.
+func (m *ReadModel) Recipients(ctx context.Context, q RecipientQuery) (RecipientPage, error) {
+	q.Limit = min(max(q.Limit, 1), maxLimit)
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	page, err := m.view.Recipients(ctx, q)
+	if err != nil {
+		return page, fmt.Errorf("listing recipients: %w", err)
+	}
+	return page, nil
+}
+
+// Descriptions returns what shares said of one recipient, by first use.
+func (m *ReadModel) Descriptions(ctx context.Context, id events.Identity) ([]Description, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	party, found, err := m.keys.Party(ctx, m.model.role, id)
+	if err != nil || !found {
+		return nil, err
+	}
+	return m.view.Descriptions(ctx, party.ID)
+}
+
+// Totals sums up the register by country and category, as each share named
+// them, and returns the revision that this state wants next.
+func (m *ReadModel) Totals(ctx context.Context) (next uint64, totals []Total, err error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.view.Totals(ctx)
+}

@@ -1,0 +1,151 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/verifier"
+)
+
+// ErrDisagree says that the read model and the log tell different things about
+// a party. No report is handed out then.
+var ErrDisagree = errors.New("the read model and the log disagree; rebuild the read model")
+
+// constantNotice stands in every report, whoever it is about, so that it says
+// nothing about anyone.
+const constantNotice = "The law may delay notice of some disclosures. Such disclosures, if any, appear in later reports."
+
+// Prover proves what the ledger holds about a party, everything under one
+// published state.
+type Prover interface {
+	Prove(ctx context.Context, q verifier.Query) (verifier.Evidence, error)
+}
+
+// Reports writes report files and answers listings.
+type Reports struct {
+	Prover     Prover
+	Subjects   *ReadModel // BySubject
+	Recipients *ReadModel // ByRecipient
+	Runner     *Runner
+	Trust      *verifier.Trust
+	Key        note.Signer
+	Now        func() time.Time
+}
+
+// Report is a finished report: the file, and what its own check said of it.
+type Report struct {
+	File    []byte
+	Verdict *verifier.Verdict
+}
+
+// ListBySubject lists the shares that concern a person.
+func (r *Reports) ListBySubject(ctx context.Context, id events.Identity, after Cursor, limit int) (*Listing, error) {
+	return r.Subjects.List(ctx, id, after, limit)
+}
+
+// ListByRecipient lists what a recipient received, with nothing that names or
+// describes a subject.
+func (r *Reports) ListByRecipient(ctx context.Context, id events.Identity, after Cursor, limit int) (*Listing, error) {
+	return r.Recipients.List(ctx, id, after, limit)
+}
+
+// Write makes the report about a subject or a recipient. It waits until the read
+// model has everything under the checkpoint, compares the two, and checks the
+// file as its reader will before handing it out. ErrParked if the read model is
+// incomplete about the party.
+func (r *Reports) Write(ctx context.Context, q verifier.Query) (*Report, error) {
+	view, err := r.view(q.Role)
+	if err != nil {
+		return nil, fmt.Errorf("writing a report: %w", err)
+	}
+	evidence, err := r.Prover.Prove(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("writing a report: %w", err)
+	}
+	if err := r.Runner.WaitFor(ctx, evidence.State.Index, view.Name()); err != nil {
+		return nil, fmt.Errorf("waiting for the read model: %w", err)
+	}
+	rows, err := view.all(ctx, q.ID, evidence.State.Index)
+	if err != nil {
+		return nil, fmt.Errorf("writing a report: %w", err)
+	}
+	if !agree(rows, evidence.Entries) {
+		return nil, fmt.Errorf("writing a report: %w", ErrDisagree)
+	}
+	file, err := verifier.FormatReport(&verifier.Report{
+		Trust:    string(r.Trust.Canonical()),
+		Evidence: evidence,
+		Statement: verifier.Statement{
+			GeneratedAt: r.Now().UTC().Format(time.RFC3339), Notice: constantNotice,
+		},
+	}, r.Key)
+	if err != nil {
+		return nil, fmt.Errorf("writing a report: %w", err)
+	}
+	verdict, err := verifier.CheckReport(file, q.Role, q.ID.String(), r.Trust)
+	if err != nil {
+		return nil, fmt.Errorf("checking a report before handing it out: %w", err)
+	}
+	return &Report{File: file, Verdict: verdict}, nil
+}
+
+func (r *Reports) view(role events.Role) (*ReadModel, error) {
+	switch {
+	case role == events.RoleSubject && r.Subjects != nil:
+		return r.Subjects, nil
+	case role == events.RoleRecipient && r.Recipients != nil:
+		return r.Recipients, nil
+	}
+	return nil, fmt.Errorf("there is no read model about a %s", role)
+}
+
+// agree reports whether the rows are the entries: the same leaves in the same
+// order, and of each the same facts, word for word.
+func agree(rows []Entry, entries []verifier.Entry) bool {
+	if len(rows) != len(entries) {
+		return false
+	}
+	for i, e := range entries {
+		if !same(&rows[i], e) {
+			return false
+		}
+	}
+	return true
+}
+
+func same(row *Entry, e verifier.Entry) bool {
+	fields, err := events.ParseFields(e.Fields)
+	if err != nil {
+		return false
+	}
+	event, err := events.Decode(e.Type, fields)
+	share, ok := event.(*events.DisclosureRecorded)
+	if err != nil || !ok {
+		return false
+	}
+	content, err := events.ParseSlotContent(e.Content)
+	if err != nil {
+		return false
+	}
+	facts, err := events.MarshalJSON(share)
+	if err != nil || row.Facts != string(facts) {
+		return false
+	}
+	private := ""
+	if content.Private != nil {
+		b, err := events.MarshalJSON(content.Private)
+		if err != nil {
+			return false
+		}
+		private = string(b)
+	}
+	return row.Number == e.Number && row.Index == e.Index && row.EventID == e.EventID && row.Type == e.Type &&
+		row.Version == 0 && row.Private == private && row.OccurredAt == share.Occurred.At &&
+		row.RecipientID == share.Recipient.ID && row.Recipient == share.Recipient.LegalName &&
+		row.Country == share.Recipient.Country && row.Category == share.Recipient.Category
+}

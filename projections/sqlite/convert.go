@@ -1,0 +1,57 @@
+package sqlite
+
+import (
+	"time"
+
+	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/projections"
+	"github.com/sharetrail/sharetrail/projections/sqlite/viewdb"
+)
+
+func toEntry(e *projections.Entry) viewdb.Entry {
+	return viewdb.Entry{
+		Party: int64(e.Party), Number: int64(e.Number), Version: int64(e.Version),
+		LeafIndex: int64(e.Index), EventID: e.EventID[:], EventType: e.Type, RecordedMs: e.Recorded.UnixMilli(),
+		OccurredAt: e.OccurredAt, RecipientID: e.RecipientID, Recipient: e.Recipient,
+		Country: e.Country, Category: e.Category, Facts: e.Facts, Private: e.Private,
+	}
+}
+
+func fromEntries(rows []viewdb.Entry) []projections.Entry {
+	var all []projections.Entry
+	for _, r := range rows {
+		all = append(all, projections.Entry{
+			Party: projections.PartyID(r.Party), Number: uint64(r.Number), Version: uint64(r.Version),
+			Index: uint64(r.LeafIndex), EventID: events.ID(r.EventID), Type: r.EventType, Recorded: time.UnixMilli(r.RecordedMs).UTC(),
+			OccurredAt: r.OccurredAt, RecipientID: r.RecipientID, Recipient: r.Recipient,
+			Country: r.Country, Category: r.Category, Facts: r.Facts, Private: r.Private,
+		})
+	}
+	return all
+}
+
+func toRecipient(d *projections.Description) viewdb.Recipient {
+	r := d.Recipient
+	digest := d.Digest()
+	return viewdb.Recipient{
+		Party: int64(d.Party), Digest: digest[:], ID: r.ID, LegalName: r.LegalName, Address: r.Address, Contact: r.Contact,
+		Representative: r.Representative, Country: r.Country, Category: r.Category, Role: r.Role,
+		FirstIndex: int64(d.FirstIndex), LastIndex: int64(d.LastIndex), FirstMs: d.First.UnixMilli(), LastMs: d.Last.UnixMilli(),
+		Shares: int64(d.Shares), Subjects: int64(d.Subjects),
+	}
+}
+
+func fromRecipient(r viewdb.Recipient) projections.Description {
+	return projections.Description{
+		Party: projections.PartyID(r.Party),
+		Recipient: events.Recipient{
+			ID: r.ID, LegalName: r.LegalName, Address: r.Address, Contact: r.Contact,
+			Representative: r.Representative, Country: r.Country, Category: r.Category, Role: r.Role,
+		},
+		Usage: projections.Usage{
+			FirstIndex: uint64(r.FirstIndex), LastIndex: uint64(r.LastIndex),
+			First: time.UnixMilli(r.FirstMs).UTC(), Last: time.UnixMilli(r.LastMs).UTC(),
+			Shares: uint64(r.Shares), Subjects: uint64(r.Subjects),
+		},
+	}
+}

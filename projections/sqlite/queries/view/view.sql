@@ -1,0 +1,71 @@
+-- name: Progress :one
+SELECT next, turn FROM progress;
+
+-- name: Advance :execrows
+UPDATE progress SET next = sqlc.arg(next), turn = turn + 1 WHERE next = sqlc.arg(was) AND turn = sqlc.arg(turn);
+
+-- name: Sequences :many
+SELECT party, label, next FROM sequence WHERE label IN (sqlc.slice('labels'));
+
+-- name: PutSequence :exec
+INSERT INTO sequence (party, label, next) VALUES (?, ?, ?)
+ON CONFLICT (party) DO UPDATE SET label = excluded.label, next = excluded.next;
+
+-- name: Parked :many
+SELECT party, leaf_index, class, since_ms FROM parked ORDER BY leaf_index, party;
+
+-- name: ParkedParty :one
+SELECT party, leaf_index, class, since_ms FROM parked WHERE party = ?;
+
+-- name: Park :exec
+INSERT INTO parked (party, leaf_index, class, since_ms) VALUES (?, ?, ?, ?)
+ON CONFLICT (party) DO UPDATE SET leaf_index = excluded.leaf_index, class = excluded.class;
+
+-- name: Unpark :exec
+DELETE FROM parked WHERE party = ?;
+
+-- name: InsertEntry :exec
+INSERT INTO entry (party, number, version, leaf_index, event_id, event_type, recorded_ms, occurred_at,
+	recipient_id, recipient, country, category, facts, private)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: Entries :many
+SELECT * FROM entry e
+WHERE e.party = sqlc.arg(party) AND e.number >= sqlc.arg(first) AND e.version = (
+	SELECT max(v.version) FROM entry v
+	WHERE v.party = e.party AND v.number = e.number AND v.leaf_index <= sqlc.arg(up_to) AND v.version <= sqlc.arg(newest))
+ORDER BY e.number LIMIT sqlc.arg(most);
+
+-- name: EntryVersions :many
+SELECT * FROM entry WHERE party = ? AND number = ? ORDER BY version;
+
+-- name: PutRecipient :exec
+INSERT INTO recipient (party, digest, id, legal_name, address, contact, representative, country, category, role,
+	first_index, last_index, first_ms, last_ms, shares, subjects)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (party, digest) DO UPDATE SET
+	first_index = min(first_index, excluded.first_index), last_index = max(last_index, excluded.last_index),
+	first_ms = min(first_ms, excluded.first_ms), last_ms = max(last_ms, excluded.last_ms),
+	shares = shares + excluded.shares, subjects = subjects + excluded.subjects;
+
+-- name: Recipients :many
+SELECT r.party, r.digest, r.id, r.legal_name, r.address, r.contact, r.representative, r.country, r.category, r.role,
+	CAST(t.first_index AS INTEGER) AS first_index, CAST(t.last_index AS INTEGER) AS last_index,
+	CAST(t.first_ms AS INTEGER) AS first_ms, CAST(t.last_ms AS INTEGER) AS last_ms,
+	CAST(t.shares AS INTEGER) AS shares, CAST(t.subjects AS INTEGER) AS subjects
+FROM recipient r JOIN (
+	SELECT s.party, min(s.first_index) AS first_index, max(s.last_index) AS last_index, min(s.first_ms) AS first_ms,
+		max(s.last_ms) AS last_ms, sum(s.shares) AS shares, sum(s.subjects) AS subjects
+	FROM recipient s GROUP BY s.party) t ON t.party = r.party AND t.last_index = r.last_index
+WHERE r.id > sqlc.arg(after)
+	AND (r.country = sqlc.arg(country) OR sqlc.arg(country) = '')
+	AND (r.category = sqlc.arg(category) OR sqlc.arg(category) = '')
+ORDER BY r.id LIMIT sqlc.arg(most);
+
+-- name: Descriptions :many
+SELECT * FROM recipient WHERE party = ? ORDER BY first_index;
+
+-- name: Totals :many
+SELECT country, category, count(DISTINCT party) AS recipients,
+	CAST(sum(shares) AS INTEGER) AS shares, CAST(sum(subjects) AS INTEGER) AS subjects
+FROM recipient GROUP BY country, category ORDER BY country, category;

@@ -1,0 +1,253 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/sharetrail/sharetrail/events"
+	files "github.com/sharetrail/sharetrail/internal/sqlite"
+	"github.com/sharetrail/sharetrail/projections"
+	"github.com/sharetrail/sharetrail/projections/sqlite/viewdb"
+)
+
+var _ projections.View = (*View)(nil)
+
+// View is one version of a read model, in a file of its own.
+type View struct {
+	db    *files.DB
+	read  *viewdb.Queries // its statements are prepared on the connections that read
+	write *viewdb.Queries
+}
+
+func newView(ctx context.Context, db *files.DB) (*View, error) {
+	read, err := viewdb.Prepare(ctx, db.Read)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	write, err := viewdb.Prepare(ctx, db.Write)
+	if err != nil {
+		return nil, errors.Join(err, read.Close(), db.Close())
+	}
+	return &View{db: db, read: read, write: write}, nil
+}
+
+// Close implements [projections.View].
+func (v *View) Close() error { return errors.Join(v.read.Close(), v.write.Close(), v.db.Close()) }
+
+// snapshot runs queries on one snapshot.
+func (v *View) snapshot(ctx context.Context, do func(*viewdb.Queries) error) error {
+	tx, err := v.db.Read.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("reading a read model: %w", err)
+	}
+	defer tx.Rollback()
+	if err := do(v.read.WithTx(tx)); err != nil {
+		return fmt.Errorf("reading a read model: %w", err)
+	}
+	return nil
+}
+
+// labelsAtOnce stays below the 32766 parameters that SQLite takes.
+const labelsAtOnce = 8192
+
+// State implements [projections.Rows].
+func (v *View) State(ctx context.Context, labels []events.Hash) (s projections.State, err error) {
+	err = v.snapshot(ctx, func(q *viewdb.Queries) error {
+		at, err := q.Progress(ctx)
+		if err != nil {
+			return err
+		}
+		s.Next, s.Turn = uint64(at.Next), uint64(at.Turn)
+		parked, err := q.Parked(ctx)
+		if err != nil {
+			return err
+		}
+		for _, p := range parked {
+			s.Parked = append(s.Parked, fromParked(p))
+		}
+		for len(labels) > 0 {
+			n := min(len(labels), labelsAtOnce)
+			found, err := q.Sequences(ctx, bytesOf(labels[:n]))
+			if err != nil {
+				return err
+			}
+			for _, f := range found {
+				s.Sequences = append(s.Sequences, projections.Sequence{
+					Party: projections.PartyID(f.Party), Label: events.Hash(f.Label), Next: uint64(f.Next),
+				})
+			}
+			labels = labels[n:]
+		}
+		return nil
+	})
+	return s, err
+}
+
+func bytesOf(labels []events.Hash) [][]byte {
+	out := make([][]byte, len(labels))
+	for i := range labels {
+		out[i] = labels[i][:]
+	}
+	return out
+}
+
+// Commit implements [projections.Rows].
+func (v *View) Commit(ctx context.Context, c *projections.Changes) error {
+	tx, err := v.db.Write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("committing to a read model: %w", err)
+	}
+	defer tx.Rollback()
+	if err = v.changes(ctx, v.write.WithTx(tx), c); err == nil {
+		err = tx.Commit()
+	}
+	if err != nil {
+		return fmt.Errorf("committing to a read model: %w", err)
+	}
+	return nil
+}
+
+func (v *View) changes(ctx context.Context, q *viewdb.Queries, c *projections.Changes) error {
+	moved, err := q.Advance(ctx, viewdb.AdvanceParams{Next: int64(c.Next), Was: int64(c.From), Turn: int64(c.Turn)})
+	if err != nil {
+		return err
+	}
+	if moved == 0 {
+		return projections.ErrMoved
+	}
+	for _, s := range c.Sequences {
+		if err := q.PutSequence(ctx, viewdb.PutSequenceParams{Party: int64(s.Party), Label: s.Label[:], Next: int64(s.Next)}); err != nil {
+			return err
+		}
+	}
+	for _, p := range c.Parked {
+		err := q.Park(ctx, viewdb.ParkParams{
+			Party: int64(p.Party), LeafIndex: int64(p.Index), Class: p.Class, SinceMs: p.Since.UnixMilli(),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, party := range c.Unparked {
+		if err := q.Unpark(ctx, int64(party)); err != nil {
+			return err
+		}
+	}
+	return additions(ctx, q, c.Additions)
+}
+
+func additions(ctx context.Context, q *viewdb.Queries, a projections.Additions) error {
+	for i := range a.Entries {
+		if err := q.InsertEntry(ctx, viewdb.InsertEntryParams(toEntry(&a.Entries[i]))); err != nil {
+			return err
+		}
+	}
+	for i := range a.Recipients {
+		if err := q.PutRecipient(ctx, viewdb.PutRecipientParams(toRecipient(&a.Recipients[i]))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Entries implements [projections.Entries].
+func (v *View) Entries(ctx context.Context, q projections.EntryQuery) (page projections.EntryPage, err error) {
+	newest := int64(math.MaxInt64)
+	if q.AsRecorded {
+		newest = 0
+	}
+	err = v.snapshot(ctx, func(db *viewdb.Queries) error {
+		at, err := db.Progress(ctx)
+		if err != nil {
+			return err
+		}
+		page.Next = uint64(at.Next)
+		parked, err := db.ParkedParty(ctx, int64(q.Party))
+		if err == nil {
+			p := fromParked(parked)
+			page.Parked = &p
+		} else if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		rows, err := db.Entries(ctx, viewdb.EntriesParams{
+			Party: int64(q.Party), First: int64(min(q.From, math.MaxInt64)), UpTo: int64(min(q.UpTo, math.MaxInt64)), Newest: newest, Most: int64(q.Limit),
+		})
+		page.Entries = fromEntries(rows)
+		return err
+	})
+	return page, err
+}
+
+// Versions implements [projections.Entries].
+func (v *View) Versions(ctx context.Context, party projections.PartyID, number uint64) (all []projections.Entry, err error) {
+	rows, err := v.read.EntryVersions(ctx, viewdb.EntryVersionsParams{Party: int64(party), Number: int64(min(number, math.MaxInt64))})
+	if err != nil {
+		return nil, fmt.Errorf("reading a read model: %w", err)
+	}
+	return fromEntries(rows), nil
+}
+
+// Recipients implements [projections.Recipients].
+func (v *View) Recipients(ctx context.Context, q projections.RecipientQuery) (page projections.RecipientPage, err error) {
+	err = v.snapshot(ctx, func(db *viewdb.Queries) error {
+		at, err := db.Progress(ctx)
+		if err != nil {
+			return err
+		}
+		parked, err := db.Parked(ctx)
+		if err != nil {
+			return err
+		}
+		page.Next, page.Parked = uint64(at.Next), len(parked)
+		rows, err := db.Recipients(ctx, viewdb.RecipientsParams{
+			After: q.After, Country: q.Country, Category: q.Category, Most: int64(q.Limit),
+		})
+		for _, r := range rows {
+			page.Recipients = append(page.Recipients, fromRecipient(viewdb.Recipient(r)))
+		}
+		return err
+	})
+	return page, err
+}
+
+// Descriptions implements [projections.Recipients].
+func (v *View) Descriptions(ctx context.Context, party projections.PartyID) (all []projections.Description, err error) {
+	rows, err := v.read.Descriptions(ctx, int64(party))
+	if err != nil {
+		return nil, fmt.Errorf("reading a read model: %w", err)
+	}
+	for _, r := range rows {
+		all = append(all, fromRecipient(r))
+	}
+	return all, nil
+}
+
+// Totals implements [projections.Recipients].
+func (v *View) Totals(ctx context.Context) (next uint64, totals []projections.Total, err error) {
+	err = v.snapshot(ctx, func(db *viewdb.Queries) error {
+		at, err := db.Progress(ctx)
+		if err != nil {
+			return err
+		}
+		next = uint64(at.Next)
+		rows, err := db.Totals(ctx)
+		for _, r := range rows {
+			totals = append(totals, projections.Total{
+				Country: r.Country, Category: r.Category,
+				Recipients: uint64(r.Recipients), Shares: uint64(r.Shares), Subjects: uint64(r.Subjects),
+			})
+		}
+		return err
+	})
+	return next, totals, err
+}
+
+func fromParked(p viewdb.Parked) projections.Parked {
+	return projections.Parked{
+		Party: projections.PartyID(p.Party), Index: uint64(p.LeafIndex), Class: p.Class, Since: time.UnixMilli(p.SinceMs).UTC(),
+	}
+}

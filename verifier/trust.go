@@ -1,0 +1,110 @@
+package verifier
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/sharetrail/sharetrail/events"
+)
+
+// ErrTrust says that a trust file cannot be used.
+var ErrTrust = errors.New("malformed trust file")
+
+// Trust is what a reader pins out of band: the keys of one ledger, its first
+// leaf, and the policy on who must have cosigned.
+type Trust struct {
+	Suite        int         `json:"suite"`
+	Origin       string      `json:"origin"`
+	Log          string      `json:"log"`    // vkey that signs checkpoints
+	Policy       string      `json:"policy"` // c2sp.org/tlog-policy
+	VRF          events.Hash `json:"vrf"`
+	Genesis      events.Hash `json:"genesis"` // leaf hash of leaf 0
+	Report       string      `json:"report"`  // vkey that signs reports
+	Predecessors []string    `json:"predecessors"`
+}
+
+// NoQuorum is the policy of a ledger that nobody else watches yet.
+func NoQuorum(logVerifier string) string { return "log " + logVerifier + "\nquorum none\n" }
+
+// Canonical returns the one spelling that is compared and fingerprinted.
+func (t *Trust) Canonical() []byte {
+	b, err := events.MarshalJSON(t)
+	if err != nil {
+		panic(err) // no member of a Trust can fail to marshal
+	}
+	return b
+}
+
+// Marshal returns the trust file as it is handed out: the canonical members,
+// indented for people.
+func (t *Trust) Marshal() []byte {
+	var b bytes.Buffer
+	if err := json.Indent(&b, t.Canonical(), "", "  "); err != nil {
+		panic(err)
+	}
+	b.WriteByte('\n')
+	return b.Bytes()
+}
+
+// Fingerprint is printed on letters: the SHA-256 of the canonical form, in
+// groups of four hexadecimal digits.
+func (t *Trust) Fingerprint() string {
+	sum := sha256.Sum256(t.Canonical())
+	digits := hex.EncodeToString(sum[:])
+	var groups []string
+	for ; digits != ""; digits = digits[4:] {
+		groups = append(groups, digits[:4])
+	}
+	return strings.Join(groups, " ")
+}
+
+// ParseTrust reads a trust file. White space is free; everything else must be
+// exactly as [Trust.Marshal] writes it. A policy this program cannot check is
+// refused rather than ignored.
+func ParseTrust(b []byte) (*Trust, error) {
+	var compact bytes.Buffer
+	if json.Compact(&compact, b) != nil {
+		return nil, ErrTrust
+	}
+	t := new(Trust)
+	if events.UnmarshalJSON(compact.Bytes(), t) != nil {
+		return nil, ErrTrust
+	}
+	logName, logKey, err := parseKey(t.Log)
+	if err != nil || logName != t.Origin {
+		return nil, ErrTrust
+	}
+	_, reportKey, err := parseKey(t.Report)
+	if err != nil || reportKey == logKey {
+		return nil, ErrTrust
+	}
+	if t.Suite != 1 || !validVRFKey(t.VRF) || t.Genesis.IsZero() ||
+		t.Predecessors == nil || len(t.Predecessors) != 0 || t.Policy != NoQuorum(t.Log) {
+		return nil, ErrTrust
+	}
+	return t, nil
+}
+
+// parseKey reads a vkey, in its one spelling: the note library takes digits of
+// either case and line breaks in the base64, and each would give the same keys
+// another fingerprint.
+func parseKey(vkey string) (name, key string, err error) {
+	v, err := note.NewVerifier(vkey)
+	if err != nil || !validOrigin(v.Name()) {
+		return "", "", ErrTrust
+	}
+	key = vkey[len(v.Name())+len("+00000000+"):]
+	raw, err := base64.StdEncoding.Strict().DecodeString(key)
+	if err != nil || fmt.Sprintf("%s+%08x+%s", v.Name(), v.KeyHash(), base64.StdEncoding.EncodeToString(raw)) != vkey {
+		return "", "", ErrTrust
+	}
+	return v.Name(), key, nil
+}
