@@ -12,12 +12,18 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite", in Go without cgo
+	driver "modernc.org/sqlite" // registers the driver "sqlite", in Go without cgo
+	sqlite3 "modernc.org/sqlite/lib"
 )
+
+// busyTimeout is how long a connection waits for another that writes.
+const busyTimeout = 10 * time.Second
 
 // readers is how many connections read at once.
 const readers = 8
@@ -63,7 +69,7 @@ func Open(ctx context.Context, cfg Config) (_ *DB, err error) {
 		return nil, err
 	}
 	db.Write.SetMaxOpenConns(1)
-	if err := migrate(ctx, db.Write, cfg); err != nil {
+	if err := untilFree(ctx, func() error { return migrate(ctx, db.Write, cfg) }); err != nil {
 		return nil, err
 	}
 	if db.Read, err = sql.Open("sqlite", dsn(path, cfg, "_txlock=deferred&_pragma=query_only(1)")); err != nil {
@@ -72,6 +78,25 @@ func Open(ctx context.Context, cfg Config) (_ *DB, err error) {
 	db.Read.SetMaxOpenConns(readers)
 	db.Read.SetMaxIdleConns(readers)
 	return db, nil
+}
+
+// untilFree tries again while somebody else holds the file. SQLite waits by itself
+// (busy_timeout), but not where waiting could be a deadlock: when two connections
+// make a new file a write-ahead one, the second is refused at once.
+func untilFree(ctx context.Context, try func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, busyTimeout)
+	defer cancel()
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		err := try()
+		if busy := (*driver.Error)(nil); !errors.As(err, &busy) || busy.Code()&0xff != sqlite3.SQLITE_BUSY {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("another process holds the file: %w", err)
+		case <-time.After(pause/2 + rand.N(pause)):
+		}
+	}
 }
 
 // createPrivate makes the file before SQLite does, which would make it readable
@@ -97,7 +122,7 @@ func createPrivate(path string) error {
 // ones when the power fails.
 func dsn(path string, cfg Config, more string) string {
 	uri := url.URL{Scheme: "file", OmitHost: true, Path: path}
-	s := uri.String() + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+	s := uri.String() + fmt.Sprintf("?_pragma=busy_timeout(%d)", busyTimeout.Milliseconds()) + "&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
 		"&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&_pragma=cache_size(-8000)&_pragma=journal_size_limit(67108864)&" + more
 	for _, p := range cfg.Pragmas {
 		s += "&_pragma=" + url.QueryEscape(p)
