@@ -76,7 +76,7 @@ var kinds = map[string]kind{
 	TypeRecipientChanged:    {func() Event { return new(RecipientChanged) }, []string{"recipient", "change"}, recipientOnly, nil},
 	TypeRecipientsMerged:    {func() Event { return new(RecipientsMerged) }, []string{"merger", "change"}, recipientOnly, nil},
 	TypeRelationshipChanged: {func() Event { return new(RelationshipChanged) }, []string{"relationship", "change"}, recipientOnly, nil},
-	TypeSubprocessorAdded:   {func() Event { return new(SubprocessorAdded) }, []string{"recipient", "change"}, recipientOnly, nil},
+	TypeSubprocessorAdded:   {func() Event { return new(SubprocessorAdded) }, []string{"recipient", "change", "engagement"}, recipientOnly, nil},
 
 	TypeStatementPublished: {func() Event { return new(StatementPublished) }, []string{"document"}, ledgerOnly, nil},
 	TypeTaxonomyReleased:   {func() Event { return new(TaxonomyReleased) }, []string{"document"}, ledgerOnly, nil},

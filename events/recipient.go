@@ -74,13 +74,43 @@ func (r *RelationshipChanged) groups() []group {
 
 // SubprocessorAdded says that a recipient engages another one (GDPR 28(2)).
 type SubprocessorAdded struct {
-	Recipient Recipient `json:"recipient" doc:"the subprocessor"`
-	Change    Change    `json:"change"`
+	Recipient  Recipient  `json:"recipient" doc:"the subprocessor"`
+	Change     Change     `json:"change"`
+	Engagement Engagement `json:"engagement"`
+}
+
+// Engagement says who engages a subprocessor, and for what.
+type Engagement struct {
+	By      string `cbor:"by" json:"by" doc:"id of the recipient that engages the subprocessor"`
+	Purpose string `cbor:"purpose,omitempty" json:"purpose,omitempty"`
 }
 
 // Type implements [Event].
 func (*SubprocessorAdded) Type() string { return TypeSubprocessorAdded }
 
 func (s *SubprocessorAdded) groups() []group {
-	return []group{{"recipient", &s.Recipient, true}, {"change", &s.Change, true}}
+	return []group{{"recipient", &s.Recipient, true}, {"change", &s.Change, true}, {"engagement", &s.Engagement, true}}
+}
+
+// RecipientsIn returns the ids of the recipients that an event's facts name and
+// whose labels it carries; none if the facts name nobody.
+func RecipientsIn(e Event) []string {
+	switch e := e.(type) {
+	case *OnwardReported:
+		return []string{e.Onward.By, e.Recipient.ID}
+	case *RecipientRegistered:
+		return []string{e.Recipient.ID}
+	case *RecipientChanged:
+		return []string{e.Recipient.ID}
+	case *RecipientsMerged:
+		return []string{e.Merger.From, e.Merger.Into}
+	case *RelationshipChanged:
+		return []string{e.Relationship.Recipient}
+	case *SubprocessorAdded:
+		return []string{e.Engagement.By, e.Recipient.ID}
+	}
+	if share := ShareIn(e); share != nil {
+		return []string{share.Recipient.ID}
+	}
+	return nil
 }

@@ -161,6 +161,8 @@ func (r *RelationshipChanged) Validate(time.Time) error {
 func (s *SubprocessorAdded) Validate(time.Time) error {
 	v := &validator{err: s.Recipient.Validate()}
 	v.change(s.Change)
+	v.text("engagement.by", s.Engagement.By, true)
+	v.text("engagement.purpose", s.Engagement.Purpose, false)
 	return v.err
 }
 

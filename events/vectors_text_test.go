@@ -35,7 +35,7 @@ const familyRules = `{"version":1,"previous":null,"unicode":"15.0.0","identities
 	`"SeriesOpened":["series","reasons","purposes","legal_bases","recipient","data","context","promise","transfer","cpra","links","conveyance","provenance","research","policy","extent"],` +
 	`"SeriesUpdated":["progress"],"StatementPublished":["document"],` +
 	`"SubjectsAdded":["occurred","reasons","purposes","legal_bases","recipient","data","context","promise","transfer","cpra","links","conveyance","provenance","research","policy","extent"],` +
-	`"SubprocessorAdded":["recipient","change"],"TaxonomyReleased":["document"]},"labels":{"Closed":["subject"],` +
+	`"SubprocessorAdded":["recipient","change","engagement"],"TaxonomyReleased":["document"]},"labels":{"Closed":["subject"],` +
 	`"ConsentExpired":["subject"],"ConsentGiven":["subject"],"ConsentRefused":["subject"],` +
 	`"ConsentWithdrawn":["subject"],"DisclosureAcknowledged":["subject","recipient"],` +
 	`"DisclosureAmended":["subject","recipient"],"DisclosureDisputed":["subject","recipient"],` +

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/internal/keystore"
+	"github.com/sharetrail/sharetrail/ledger/decide"
 	"github.com/sharetrail/sharetrail/ledger/ledgertest"
 	"github.com/sharetrail/sharetrail/projections"
 	"github.com/sharetrail/sharetrail/projections/projectionstest"
@@ -181,8 +182,8 @@ func randomLedger(t *testing.T) *ledgertest.Ledger {
 			who = who[:1]
 		}
 		cmd := ledgertest.Share(fmt.Sprint("k", i), who...)
-		cmd.Record.Disclosure.Recipient.ID = fmt.Sprint("org:recipient-", i%4)
-		cmd.Record.Disclosure.Recipient.LegalName = fmt.Sprint("Recipient ", i%4)
+		cmd.Record.(*decide.RecordDisclosure).Disclosure.Recipient.ID = fmt.Sprint("org:recipient-", i%4)
+		cmd.Record.(*decide.RecordDisclosure).Disclosure.Recipient.LegalName = fmt.Sprint("Recipient ", i%4)
 		l.MustRecord(t, cmd)
 		if i%20 == 0 {
 			l.Publish(t)

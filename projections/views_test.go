@@ -14,6 +14,7 @@ import (
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/events/esdb"
 	"github.com/sharetrail/sharetrail/ledger"
+	"github.com/sharetrail/sharetrail/ledger/decide"
 	"github.com/sharetrail/sharetrail/ledger/ledgertest"
 	"github.com/sharetrail/sharetrail/projections"
 	"github.com/sharetrail/sharetrail/projections/projectionstest"
@@ -117,8 +118,8 @@ func TestRowsAreWhatWasRecorded(t *testing.T) {
 		v.catchUp(t, l)
 
 		row := func(number uint64, a ledger.Accepted, cmd ledger.Command, about string) projections.Disclosure {
-			d := projections.Disclosure{Number: number, Index: a.Index, EventID: a.ID, Share: cmd.Record.Disclosure}
-			d.Share.Extent = events.Extent{Subjects: uint64(len(cmd.Record.Subjects))}
+			d := projections.Disclosure{Number: number, Index: a.Index, EventID: a.ID, Share: cmd.Record.(*decide.RecordDisclosure).Disclosure}
+			d.Share.Extent = events.Extent{Subjects: uint64(len(cmd.Record.(*decide.RecordDisclosure).Subjects))}
 			if about != "" {
 				d.Private = &events.Private{Description: "order of " + about}
 			}
@@ -148,7 +149,7 @@ func TestRowsAreWhatWasRecorded(t *testing.T) {
 			t.Fatalf("the register: %+v, %v", page, err)
 		}
 		r := page.Recipients[0]
-		if r.Recipient != commands[0].Record.Disclosure.Recipient || r.Shares != 2 || r.Subjects != 3 ||
+		if r.Recipient != commands[0].Record.(*decide.RecordDisclosure).Disclosure.Recipient || r.Shares != 2 || r.Subjects != 3 ||
 			r.FirstIndex != first.Index || r.LastIndex != second.Index || page.Next < second.Index+1 {
 			t.Errorf("the register has %+v", r)
 		}

@@ -49,6 +49,15 @@ func (s *Sealed) Open(slot uint16, key [32]byte) (*Opened, error) {
 	return o, nil
 }
 
+// OpenSlot opens slot k alone, with a party's key.
+func (s *Sealed) OpenSlot(slot uint16, key [32]byte) (*events.SlotContent, error) {
+	o := new(Opened)
+	if err := s.openPart(slot, key, o); err != nil {
+		return nil, fmt.Errorf("opening slot %d of event %d: %w", slot, s.Revision, err)
+	}
+	return o.Content, nil
+}
+
 func (s *Sealed) openPart(slot uint16, key [32]byte, o *Opened) error {
 	padded, err := open(key, s.Stored.Slots[slot].Part,
 		events.AdditionalData(s.Origin, s.ID, slot, events.PurposePart))
