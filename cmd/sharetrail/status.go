@@ -33,7 +33,7 @@ needs help: a read model that stands still, or events that are not ours.`,
 			return showStatus(cmd.OutOrStdout(), s, asJSON)
 		},
 	}
-	f.register(cmd)
+	f.registerWaiting(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "answer in JSON")
 	return cmd
 }
