@@ -99,6 +99,9 @@ func (l *Ledger) Record(ctx context.Context, cmd Command) (Accepted, error) {
 	if first, known, err := l.first(ctx, &cmd); known || err != nil {
 		return first, err
 	}
+	if err := l.block(); err != nil {
+		return Accepted{}, err
+	}
 	r := l.submit(ctx, &cmd)
 	return r.accepted, r.err
 }
