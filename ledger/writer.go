@@ -102,6 +102,9 @@ func (l *Ledger) Record(ctx context.Context, cmd Command) (Accepted, error) {
 		return first, err
 	}
 	for {
+		if err := l.block(); err != nil {
+			return Accepted{}, err
+		}
 		target, err := l.targetOf(ctx, &cmd, math.MaxUint64)
 		if err != nil {
 			return Accepted{}, err

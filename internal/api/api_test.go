@@ -14,10 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/internal/api"
+	"github.com/sharetrail/sharetrail/internal/leaktest"
 	"github.com/sharetrail/sharetrail/ledger/decide"
 	"github.com/sharetrail/sharetrail/ledger/ledgertest"
 	"github.com/sharetrail/sharetrail/projections"
@@ -25,7 +24,7 @@ import (
 	"github.com/sharetrail/sharetrail/verifier"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // served is a real ledger behind its socket.
 type served struct {
