@@ -51,7 +51,7 @@ whose outcome is unknown can be repeated.`,
 		}),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, len(args) == 1) },
 	}
-	f.register(cmd)
+	f.registerWaiting(cmd)
 	f.registerShare(cmd)
 	cmd.Flags().StringVar(&f.key, "key", "", "idempotency key, one for each share; made up if left out")
 	cmd.Flags().StringVar(&f.wait, "wait", "accepted", "what to wait for: accepted or published")

@@ -14,10 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/internal/api"
+	"github.com/sharetrail/sharetrail/internal/leaktest"
 	"github.com/sharetrail/sharetrail/ledger/decide"
 	"github.com/sharetrail/sharetrail/ledger/ledgertest"
 	"github.com/sharetrail/sharetrail/projections"
@@ -25,7 +24,7 @@ import (
 	"github.com/sharetrail/sharetrail/verifier"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // served is a real ledger behind its socket.
 type served struct {
@@ -46,7 +45,7 @@ func serve(t *testing.T) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
-	views, err := projections.OpenReadModel(ctx, store, l.Keys, projections.BySubject)
+	views, err := projections.OpenReadModel(ctx, store, l.Keys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +57,7 @@ func serve(t *testing.T) *served {
 		Ledger: l.Ledger, Runner: runner, Files: &api.Files{Dir: filepath.Join(l.Dir, "reports")},
 		Book: &api.AddressBook{Path: filepath.Join(l.Dir, "recipients.json")},
 		Reports: &projections.Reports{
-			Prover: l.Ledger, Subjects: views, Runner: runner, Trust: l.Trust(), Key: secrets.Report, Now: time.Now,
+			Prover: l.Ledger, Rows: views, Runner: runner, Trust: l.Trust(), Key: secrets.Report, Now: time.Now,
 		},
 	})}
 	listener, err := api.Listen(ctx, l.Dir)
