@@ -238,7 +238,7 @@ func (f *family) series(recorded events.DisclosureRecorded) {
 		recipient("northwind", opened.Index), subject("ada", "", opened.Index))
 	share = recorded
 	share.Occurred = events.Occurred{}
-	share.Research = &events.Study{Protocol: "P-7"}
+	share.Research = &events.Study{Protocol: "P-7", Purpose: "a study of outcomes", Sponsor: "Institute, 1 Main St, 555-1", Researcher: "Dr Lin, 2 High St, 555-2"}
 	possible := events.PossibleRecorded{DisclosureRecorded: share, Period: events.Period{From: first, To: last}}
 	known := possible
 	known.Extent = events.Extent{Subjects: 2}
