@@ -30,9 +30,11 @@ func IsDamaged(err error) bool {
 // was changed in agreement with all that is the business of whoever knows what
 // should stand in it. Nothing is changed. The error says no content.
 func Check(ctx context.Context, path string) error {
-	if info, err := os.Stat(path); err != nil {
+	info, err := os.Stat(path)
+	if err != nil {
 		return fmt.Errorf("checking %s: %w", path, err)
-	} else if info.Size() == 0 {
+	}
+	if info.Size() == 0 {
 		return fmt.Errorf("%w: it is empty", ErrDamaged)
 	}
 	db, err := openReadOnly(path)
@@ -41,7 +43,10 @@ func Check(ctx context.Context, path string) error {
 	}
 	defer db.Close()
 	var said string
-	err = db.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&said)
+	var page int64
+	if err = db.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&said); err == nil {
+		err = db.QueryRowContext(ctx, "PRAGMA page_size").Scan(&page)
+	}
 	switch {
 	case IsDamaged(err):
 		return fmt.Errorf("%w: %v", ErrDamaged, err)
@@ -49,6 +54,8 @@ func Check(ctx context.Context, path string) error {
 		return fmt.Errorf("checking %s: %w", path, err)
 	case said != "ok":
 		return fmt.Errorf("%w: %s", ErrDamaged, said)
+	case info.Size()%page != 0: // what is missing would be read as zeros
+		return fmt.Errorf("%w: it ends within a page", ErrDamaged)
 	}
 	return nil
 }
