@@ -262,7 +262,7 @@ func (f *family) recipients() {
 	sub := &events.SubprocessorAdded{Recipient: events.Recipient{ID: "org:tailspin", LegalName: "Tailspin (sample)", Country: "IN", Category: "subprocessor"},
 		Change: change, Engagement: events.Engagement{By: "org:northwind", Purpose: "support"}}
 	f.do("subprocessor", &decide.TellRecipient{Event: sub}, sub, recipient("northwind"), recipient("tailspin"))
-	f.refuse("recipient.id", &decide.TellRecipient{Event: &events.RecipientsMerged{Merger: events.Merger{From: "org:a", Into: "org:A"}, Change: change}})
+	f.refuse("merger.into", &decide.TellRecipient{Event: &events.RecipientsMerged{Merger: events.Merger{From: "org:a", Into: "org:A"}, Change: change}})
 	f.refuse("relationship.is", &decide.TellRecipient{Event: &events.RelationshipChanged{Relationship: events.Relationship{Recipient: "org:a", Was: "affiliate", Is: "affiliate"}, Change: change}})
 }
 
