@@ -40,7 +40,7 @@ func run(args []string) int {
 	root.AddCommand(
 		demoCommand(), initCommand(), serveCommand(), statusCommand(),
 		recordCommand(), importCommand(), recipientCommand(), reportCommand(), receiptCommand(), trustCommand(),
-		fsckCommand(), generateCommand(), benchCommand(),
+		actorCommand(), fsckCommand(), generateCommand(), benchCommand(),
 	)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

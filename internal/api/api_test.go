@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/internal/actor"
 	"github.com/sharetrail/sharetrail/internal/api"
 	"github.com/sharetrail/sharetrail/ledger/decide"
 	"github.com/sharetrail/sharetrail/ledger/ledgertest"
@@ -30,8 +31,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // served is a real ledger behind its socket.
 type served struct {
 	*api.Client
-	ledger *ledgertest.Ledger
-	http   *http.Client
+	ledger  *ledgertest.Ledger
+	http    *http.Client
+	handler http.Handler
+	actors  *actor.Store
 }
 
 func serve(t *testing.T) *served {
@@ -54,13 +57,18 @@ func serve(t *testing.T) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: api.Handler(api.Config{
+	actors, err := actor.Open(ctx, filepath.Join(l.Dir, "actors.db"), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := api.Handler(api.Config{
 		Ledger: l.Ledger, Runner: runner, Files: &api.Files{Dir: filepath.Join(l.Dir, "reports")},
-		Book: &api.AddressBook{Path: filepath.Join(l.Dir, "recipients.json")},
+		Book: &api.AddressBook{Path: filepath.Join(l.Dir, "recipients.json")}, Actors: actors,
 		Reports: &projections.Reports{
 			Prover: l.Ledger, Subjects: views, Runner: runner, Trust: l.Trust(), Key: secrets.Report, Now: time.Now,
 		},
-	})}
+	})
+	server := &http.Server{Handler: api.Owner(handler)}
 	listener, err := api.Listen(ctx, l.Dir)
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +79,7 @@ func serve(t *testing.T) *served {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(l.Dir, "api.sock"))
 	}}}
-	s := &served{api.NewClient(l.Dir), l, client}
+	s := &served{api.NewClient(l.Dir), l, client, handler, actors}
 	t.Cleanup(func() {
 		s.Client.Close()
 		if err := server.Shutdown(ctx); err != nil {
@@ -81,7 +89,7 @@ func serve(t *testing.T) *served {
 		if err := <-serving; !errors.Is(err, http.ErrServerClosed) {
 			t.Error(err)
 		}
-		if err := errors.Join(<-running, views.Close(), store.Close()); err != nil {
+		if err := errors.Join(<-running, views.Close(), store.Close(), actors.Close()); err != nil {
 			t.Error(err)
 		}
 	})
