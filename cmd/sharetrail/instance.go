@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,13 +15,12 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/sharetrail/sharetrail/events/embedded"
 	"github.com/sharetrail/sharetrail/events/esdb"
-	"github.com/sharetrail/sharetrail/internal/api"
+	"github.com/sharetrail/sharetrail/internal/actor"
 	"github.com/sharetrail/sharetrail/internal/keystore"
 	"github.com/sharetrail/sharetrail/ledger"
 	"github.com/sharetrail/sharetrail/ledger/trillianlog"
@@ -37,17 +35,19 @@ const dataFormat = 1
 // instance is one ledger with everything it runs on, in this process and on one
 // data directory. Parts are closed in the reverse order of their opening.
 type instance struct {
-	dir      string
-	socket   string // directory of the API's socket
-	keys     *keystore.Store
-	trees    *trillian.Server // nil if the log is elsewhere
-	ledger   *ledger.Ledger
-	reports  *projections.Reports
-	runner   *projections.Runner
-	server   *http.Server
-	listener net.Listener
-	log      *zap.Logger
-	closers  []func() error
+	dir     string
+	socket  string // directory of the API's socket
+	keys    *keystore.Store
+	trees   *trillian.Server // nil if the log is elsewhere
+	ledger  *ledger.Ledger
+	reports *projections.Reports
+	runner  *projections.Runner
+	handler http.Handler // /v1, behind no door yet
+	actors  *actor.Store
+	doors   []door
+	url     string // of the pages, if there is a network listener
+	log     *zap.Logger
+	closers []func() error
 }
 
 type instanceConfig struct {
@@ -59,6 +59,7 @@ type instanceConfig struct {
 	// ends with the verb, and nobody else must come to depend on it.
 	private bool
 	tick    time.Duration
+	network listenFlags // where others than the owner may connect, if anywhere
 	log     *zap.Logger
 	// Addresses of servers that run elsewhere; empty means in this process.
 	eventStore string // connection string of an EventStoreDB
@@ -123,7 +124,10 @@ func (in *instance) open(ctx context.Context, cfg instanceConfig) error {
 		return err
 	}
 	in.reports = reports
-	return in.openAPI(ctx, reports)
+	if err := in.openAPI(ctx, reports); err != nil {
+		return err
+	}
+	return in.openNetwork(ctx, cfg.network)
 }
 
 // errBusy says that another process works on the data directory.
@@ -305,49 +309,4 @@ func (in *instance) openViews(ctx context.Context, keys *keystore.Store, store *
 	return &projections.Reports{
 		Prover: in.ledger, Rows: model, Runner: in.runner, Trust: in.ledger.Trust(), Key: secrets.Report, Now: time.Now,
 	}, err
-}
-
-func (in *instance) openAPI(ctx context.Context, reports *projections.Reports) (err error) {
-	in.server = &http.Server{
-		Handler: api.Handler(api.Config{
-			Ledger: in.ledger, Runner: in.runner, Reports: reports,
-			Files:  &api.Files{Dir: filepath.Join(in.dir, "reports")},
-			Book:   &api.AddressBook{Path: filepath.Join(in.dir, "recipients.json")},
-			Logger: in.log.Named("api"),
-		}),
-		ReadHeaderTimeout: 10 * time.Second,
-	}
-	if in.listener, err = api.Listen(ctx, in.socket); err != nil {
-		return err
-	}
-	// The server closes it when it ran. The directory is still locked here, so the
-	// socket is nobody else's.
-	in.onClose(func() error {
-		if err := in.listener.Close(); !errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		return nil
-	})
-	return nil
-}
-
-// run works until ctx ends, then stops in order: no new requests, no new
-// events, no page half projected.
-func (in *instance) run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return in.ledger.Run(ctx) })
-	g.Go(func() error { return in.runner.Run(ctx) })
-	g.Go(func() error {
-		if err := in.server.Serve(in.listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serving the API: %w", err)
-		}
-		return nil
-	})
-	g.Go(func() error {
-		<-ctx.Done()
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		return in.server.Shutdown(stopping)
-	})
-	return g.Wait()
 }
