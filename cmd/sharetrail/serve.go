@@ -41,6 +41,7 @@ the data directory, which only its owner can open. Every other verb uses it.`,
 		},
 	}
 	f.register(cmd)
+	f.registerClock(cmd)
 	cmd.Flags().StringVar(&eventStore, "eventstore", "", "`connection` string of an EventStoreDB, instead of what init was told")
 	cmd.Flags().StringVar(&logServer, "trillian", "", "`host:port` of a Trillian log server, instead of what init was told")
 	cmd.Flags().DurationVar(&tick, "tick", time.Second, "time between publications")
