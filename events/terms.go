@@ -1,5 +1,7 @@
 package events
 
+import "slices"
+
 // Reason is why data is shared: a situation of the privacy statement.
 type Reason string
 
@@ -25,6 +27,32 @@ const (
 	AdvertisingPartner        Reason = "advertising_partner"
 )
 
+var precisions = []string{"instant", "day", "month"}
+
+// categories say what a recipient is to the controller.
+var categories = []string{
+	"affiliate", "subsidiary", "processor", "subprocessor", "service_provider", "contractor",
+	"independent_controller", "joint_controller", "third_party", "org_administrator", "law_enforcement",
+	"court", "regulator", "intelligence", "health_oversight", "litigant", "professional_adviser", "payment",
+	"advertising", "researcher", "individual_named_by_subject", "emergency_service", "public_unspecified",
+}
+
+// productAreas are the parts of the product that the statement speaks of.
+var productAreas = []string{
+	"account", "enterprise_developer", "productivity_communications", "search_ai", "operating_system",
+	"entertainment", "health", "sites_cookies",
+}
+
+// Terms returns the enumerations by the field that takes a value of one, such as
+// recipient.category.
+func Terms() map[string][]string {
+	all := map[string][]string{}
+	for field, values := range terms {
+		all[field] = slices.Clone(values)
+	}
+	return all
+}
+
 // terms are the enumerations a recorded value must come from. Values are only
 // ever added.
 var terms = map[string][]string{
@@ -35,28 +63,34 @@ var terms = map[string][]string{
 		string(SubjectDirected), string(CorporateTransaction), string(Research), string(PublicInterestHealth),
 		string(AdvertisingPartner),
 	},
-	"occurred.precision": {"instant", "day", "month"},
-	"recipient.category": {
-		"affiliate", "subsidiary", "processor", "subprocessor", "service_provider", "contractor",
-		"independent_controller", "joint_controller", "third_party", "org_administrator", "law_enforcement",
-		"court", "regulator", "intelligence", "health_oversight", "litigant", "professional_adviser", "payment",
-		"advertising", "researcher", "individual_named_by_subject", "emergency_service", "public_unspecified",
-	},
-	"recipient.role": {"controller", "joint_controller", "processor"},
-	"data.kind":      {"content", "metadata"},
+	"occurred.precision": precisions,
+	"series.precision":   precisions,
+	"onward.precision":   precisions,
+	"recipient.category": categories,
+	"relationship.was":   categories,
+	"relationship.is":    categories,
+	"recipient.role":     {"controller", "joint_controller", "processor"},
+	"data.kind":          {"content", "metadata"},
 	"cpra.class": {
 		"sold", "shared_cross_context", "business_purpose", "service_provider", "contractor",
 		"third_party_directed_by_consumer", "exempt",
 	},
-	"conveyance.medium":     {"api", "file", "ehr", "email", "portal", "paper", "oral", "device", "other"},
-	"conveyance.recurrence": {"once", "daily", "weekly", "monthly", "continuous"},
-	"provenance.method":     {"written", "electronic", "microfilm"},
-	"context.account":       {"personal", "org_administered", "both"},
-	"context.product_area": {
-		"account", "enterprise_developer", "productivity_communications", "search_ai", "operating_system",
-		"entertainment", "health", "sites_cookies",
-	},
-	"provenance.grade": {"native", "system_log", "attested_legacy", "reconstructed"},
+	"conveyance.medium":       {"api", "file", "ehr", "email", "portal", "paper", "oral", "device", "other"},
+	"conveyance.recurrence":   {"once", "daily", "weekly", "monthly", "continuous"},
+	"provenance.method":       {"written", "electronic", "microfilm"},
+	"context.account":         {"personal", "org_administered", "both"},
+	"context.product_area":    productAreas,
+	"scope.product_area":      productAreas,
+	"provenance.grade":        {"native", "system_log", "attested_legacy", "reconstructed"},
+	"amendment.kind":          {"correct", "supplement"},
+	"amendment.changed":       shareFields[:len(shareFields)-1], // all but the extent
+	"retraction.ground":       {"recorded_in_error", "did_not_happen", "duplicate", "wrong_person"},
+	"retraction.scope":        {"whole", "part"},
+	"dispute.by":              {"subject", "recipient"},
+	"dispute.ground":          {"not_me", "did_not_happen", "inaccurate", "no_consent", "not_permitted", "other"},
+	"resolution.outcome":      {"upheld", "upheld_in_part", "rejected", "withdrawn"},
+	"acknowledgement.outcome": {"received", "not_received", "corrected", "restricted", "erased"},
+	"choice.method":           {"form", "settings", "written", "oral", "signal", "other"},
 	"transfer.mechanism": {
 		"none_domestic", "adequacy", "safe_harbor", "privacy_shield_eu", "privacy_shield_ch", "dpf_eu", "dpf_uk",
 		"dpf_ch", "scc_2001", "scc_2004", "scc_2010", "scc_2021_m1", "scc_2021_m2", "scc_2021_m3", "scc_2021_m4",

@@ -67,6 +67,10 @@ func newAPI(cfg Config) (*http.ServeMux, huma.API) {
 	config.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
 	config.Tags = []*huma.Tag{
 		{Name: "shares", Description: "Record shares of personal data; prove that one is in the log."},
+		{Name: "corrections", Description: "Amend, retract, dispute: the record stays, and what became of it stands beside it."},
+		{Name: "recipients", Description: "What recipients are, answer and pass on, in their own registers."},
+		{Name: "consents", Description: "What people agreed or objected to."},
+		{Name: "documents", Description: "Statements, taxonomies and profiles, in the controller's register."},
 		{Name: "reports", Description: "What the ledger holds about one person, with proofs."},
 		{Name: "ledger", Description: "How far the ledger is, and what its readers pin."},
 		{Name: "address book", Description: "Recipients by name. A convenience: no part of the ledger, and nothing here is proven."},
@@ -74,6 +78,7 @@ func newAPI(cfg Config) (*http.ServeMux, huma.API) {
 	api := humago.New(mux, config)
 	s.schemas = api.OpenAPI().Components.Schemas
 	s.registerShares(api)
+	s.registerCommands(api)
 	s.registerReports(api)
 	s.registerLedger(api)
 	s.registerBook(api)

@@ -45,7 +45,7 @@ func serve(t *testing.T) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
-	views, err := projections.OpenReadModel(ctx, store, l.Keys, projections.BySubject)
+	views, err := projections.OpenReadModel(ctx, store, l.Keys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func serve(t *testing.T) *served {
 		Ledger: l.Ledger, Runner: runner, Files: &api.Files{Dir: filepath.Join(l.Dir, "reports")},
 		Book: &api.AddressBook{Path: filepath.Join(l.Dir, "recipients.json")},
 		Reports: &projections.Reports{
-			Prover: l.Ledger, Subjects: views, Runner: runner, Trust: l.Trust(), Key: secrets.Report, Now: time.Now,
+			Prover: l.Ledger, Rows: views, Runner: runner, Trust: l.Trust(), Key: secrets.Report, Now: time.Now,
 		},
 	})}
 	listener, err := api.Listen(ctx, l.Dir)

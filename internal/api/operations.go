@@ -56,6 +56,12 @@ func (s *server) registerShares(api huma.API) {
 		Errors:      []int{404, 422, 500},
 	}, s.disclosure)
 	huma.Register(api, huma.Operation{
+		OperationID: "get-record", Method: http.MethodGet, Path: "/v1/records/{id}", Tags: []string{"shares"},
+		Summary:     "Where a record is",
+		Description: "Like that of a share, for whatever can be recorded.",
+		Errors:      []int{404, 422, 500},
+	}, s.disclosure)
+	huma.Register(api, huma.Operation{
 		OperationID: "get-receipt", Method: http.MethodGet, Path: "/v1/disclosures/{id}/receipt", Tags: []string{"shares"},
 		Summary: "Prove that a share is in the log",
 		Description: "A c2sp.org/tlog-proof: the leaf (in the extra line), its index, the inclusion proof and the newest checkpoint. " +
