@@ -366,11 +366,7 @@ func TestClockAhead(t *testing.T) {
 	cfg := ledgertest.Config{Now: func() time.Time { return time.UnixMilli(now.Load()) }, Logger: zap.New(core)}
 	l := ledgertest.New(t, cfg)
 	l.Check(t)
-	share := func(key string) ledger.Command {
-		cmd := ledgertest.Share(key, "ada")
-		cmd.Record.Disclosure.Occurred.At = "2026-05-01T00:00:00Z"
-		return cmd
-	}
+	share := func(key string) ledger.Command { return ledgertest.Share(key, "ada") }
 	step := func(days int64) { now.Add(days * 24 * time.Hour.Milliseconds()) }
 	step(365)
 	l.MustRecord(t, share("a year of silence"))
