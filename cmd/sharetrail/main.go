@@ -41,7 +41,7 @@ func run(args []string) int {
 		demoCommand(), initCommand(), serveCommand(), statusCommand(),
 		recordCommand(), amendCommand(), retractCommand(), reattributeCommand(), disputeCommand(), acknowledgeCommand(),
 		consentCommand(), statementCommand(), importCommand(), recipientCommand(), reportCommand(), receiptCommand(), trustCommand(),
-		fsckCommand(), generateCommand(), benchCommand(),
+		actorCommand(), fsckCommand(), generateCommand(), benchCommand(),
 	)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/internal/actor"
 	"github.com/sharetrail/sharetrail/ledger"
 	"github.com/sharetrail/sharetrail/ledger/decide"
 )
@@ -275,7 +276,8 @@ func do[B any](ctx context.Context, s *server, schema *huma.Schema, op operation
 
 // accept records what a command asks for and answers where it is.
 func (s *server) accept(ctx context.Context, in *commandInput, cmd decide.Command) (*positionOutput, error) {
-	accepted, err := s.Ledger.Record(ctx, ledger.Command{Recorder: recorder, Key: in.Key, Record: cmd})
+	a, _ := actor.FromContext(ctx) // authorize knew it
+	accepted, err := s.Ledger.Record(ctx, ledger.Command{Recorder: a.Name, Key: in.Key, Record: cmd})
 	if errors.Is(err, ledger.ErrKeyDestroyed) {
 		return nil, newProblem(http.StatusConflict, "nobody whom the record concerned is left in the keystore: it cannot be opened, so nothing can be added to it")
 	}

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/internal/actor"
 	"github.com/sharetrail/sharetrail/internal/sqlite"
 	"github.com/sharetrail/sharetrail/ledger"
 	"github.com/sharetrail/sharetrail/projections"
@@ -116,6 +117,11 @@ func (s *server) problem(err error) *Problem {
 		return newProblem(http.StatusNotFound, "no report has this id; write it with POST /v1/reports")
 	case errors.Is(err, ErrNoRecipient):
 		return newProblem(http.StatusNotFound, "the address book has no recipient of this id; see GET /v1/address-book")
+	case errors.Is(err, actor.ErrTaken):
+		return newProblem(http.StatusConflict, "",
+			FieldProblem{"name", actor.ErrTaken.Error() + ", maybe by a revoked actor", "choose another; names are never given twice"})
+	case errors.Is(err, actor.ErrNoActor):
+		return newProblem(http.StatusNotFound, "no actor has this name; see GET /v1/actors")
 	case errors.Is(err, ledger.ErrNotPublished):
 		return newProblem(http.StatusServiceUnavailable, ledger.ErrNotPublished.Error())
 	case errors.Is(err, projections.ErrParked):
