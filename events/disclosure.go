@@ -1,11 +1,13 @@
 package events
 
+import "slices"
+
 // DisclosureRecorded is one share of personal data with one recipient. What may
 // describe the person (free text, references) is not here but in the subject's
 // own slot ([Private]). The groups are the unit of disclosure: each can be
 // opened by itself.
 type DisclosureRecorded struct {
-	Occurred   Occurred   `json:"occurred" doc:"when the data was shared"`
+	Occurred   Occurred   `json:"occurred,omitzero" required:"true" doc:"when the data was shared"`
 	Reasons    []Reason   `json:"reasons" doc:"why, one or more of the statement's situations"`
 	Purposes   []string   `json:"purposes,omitempty" doc:"what the recipient may use the data for"`
 	LegalBases []string   `json:"legal_bases,omitempty" doc:"statute references such as GDPR 6(1)(b)"`
@@ -136,4 +138,10 @@ func (d *DisclosureRecorded) groups() []group {
 		{"research", &d.Research, d.Research != nil},
 		{"extent", &d.Extent, true},
 	}
+}
+
+// without returns the groups of a share but one, for the types that say something
+// else in its place.
+func (d *DisclosureRecorded) without(name string) []group {
+	return slices.DeleteFunc(d.groups(), func(g group) bool { return g.name == name })
 }

@@ -4,13 +4,41 @@ import "slices"
 
 // Types of our events, in clear in the event store.
 const (
-	TypeState              = "StateRecorded"
-	TypeEnrolled           = "Enrolled"
-	TypeDisclosureRecorded = "DisclosureRecorded"
+	TypeState    = "StateRecorded"
+	TypeEnrolled = "Enrolled"
+	TypeClosed   = "Closed"
+
+	TypeDisclosureRecorded     = "DisclosureRecorded"
+	TypeSubjectsAdded          = "SubjectsAdded"
+	TypeSeriesOpened           = "SeriesOpened"
+	TypeSeriesUpdated          = "SeriesUpdated"
+	TypeSeriesClosed           = "SeriesClosed"
+	TypePossibleRecorded       = "PossibleDisclosureRecorded"
+	TypeDisclosureAmended      = "DisclosureAmended"
+	TypeDisclosureRetracted    = "DisclosureRetracted"
+	TypeDisclosureDisputed     = "DisclosureDisputed"
+	TypeDisputeResolved        = "DisputeResolved"
+	TypeDisclosureAcknowledged = "DisclosureAcknowledged"
+	TypeOnwardReported         = "OnwardDisclosureReported"
+
+	TypeRecipientRegistered = "RecipientRegistered"
+	TypeRecipientChanged    = "RecipientChanged"
+	TypeRecipientsMerged    = "RecipientsMerged"
+	TypeRelationshipChanged = "RelationshipChanged"
+	TypeSubprocessorAdded   = "SubprocessorAdded"
+
+	TypeStatementPublished = "StatementPublished"
+	TypeTaxonomyReleased   = "TaxonomyReleased"
+	TypeProfileReleased    = "ProfileReleased"
+
+	TypeConsentGiven     = "ConsentGiven"
+	TypeConsentRefused   = "ConsentRefused"
+	TypeConsentWithdrawn = "ConsentWithdrawn"
+	TypeConsentExpired   = "ConsentExpired"
 )
 
 // Event is a fact that went into a body. The set of implementations is closed:
-// [Decode] is the one switch over them.
+// the table in kinds.go lists them.
 type Event interface {
 	// Type is the name in clear.
 	Type() string
@@ -34,24 +62,21 @@ type Enrolled struct{}
 func (*Enrolled) Type() string    { return TypeEnrolled }
 func (*Enrolled) groups() []group { return nil }
 
-// FieldWidth is the number of leaves of an event type's body. It depends on the
-// type alone, so that a path's length says nothing of which fields are there.
-const FieldWidth = 16
+// Closed ends the sequence of a party's generation. Why, the close slot says.
+type Closed struct{}
 
-// fieldNames fixes the number of each field group of each event type for ever:
-// the number is the position. Only ever append.
-var fieldNames = map[string][]string{
-	TypeEnrolled: {},
-	TypeDisclosureRecorded: {
-		"occurred", "reasons", "purposes", "legal_bases", "recipient", "data", "context", "promise",
-		"transfer", "cpra", "links", "conveyance", "provenance", "research", "policy", "extent",
-	},
-}
+// Type implements [Event].
+func (*Closed) Type() string    { return TypeClosed }
+func (*Closed) groups() []group { return nil }
+
+// FieldWidth is the number of leaves of an event type's body: every type has at
+// most so many field groups, so that a path's length says nothing of the type.
+const FieldWidth = 16
 
 // Fields returns an event's fields, in order, as they are committed to.
 func Fields(e Event) []Field {
 	fields := []Field{}
-	names := fieldNames[e.Type()]
+	names := kinds[e.Type()].fields
 	j := 0
 	for _, g := range e.groups() {
 		for names[j] != g.name { // groups come in the order of names, so it ends
@@ -64,8 +89,7 @@ func Fields(e Event) []Field {
 	return fields
 }
 
-// Decode is the inverse of [Fields] for an event of the named type: the one
-// switch over event types. Some fields may be absent (not opened to the reader,
+// Decode is the inverse of [Fields] for an event of the named type. Some fields may be absent (not opened to the reader,
 // or not recorded); a field under a name, number or shape that is not its own,
 // a field out of order, and an empty one that [Fields] would leave out are
 // refused.
@@ -77,16 +101,12 @@ func Decode(typ string, fields []Field) (Event, error) {
 }
 
 func decodeInOrder(typ string, fields []Field) (Event, error) {
-	var e Event
-	switch typ {
-	case TypeEnrolled:
-		e = new(Enrolled)
-	case TypeDisclosureRecorded:
-		e = new(DisclosureRecorded)
-	default:
+	k, known := kinds[typ]
+	if !known {
 		return nil, ErrBody
 	}
-	names, targets := fieldNames[typ], e.groups()
+	e := k.make()
+	names, targets := k.fields, e.groups()
 	for _, f := range fields {
 		at := slices.IndexFunc(targets, func(g group) bool { return g.name == f.Name })
 		if at < 0 || int(f.Number) >= len(names) || names[f.Number] != f.Name || decodeCBOR(f.Value, targets[at].value) != nil {

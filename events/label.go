@@ -19,6 +19,9 @@ const (
 	RoleSubject   Role = 1
 	RoleRecipient Role = 2
 	RoleAuthority Role = 3
+	// RoleController is whoever runs the ledger: its one party of this role has the
+	// register of statements, taxonomies and profiles.
+	RoleController Role = 4
 )
 
 // String returns the word used on the command line and in reports.
@@ -30,13 +33,15 @@ func (r Role) String() string {
 		return "recipient"
 	case RoleAuthority:
 		return "authority"
+	case RoleController:
+		return "controller"
 	}
 	return "unknown"
 }
 
 // ParseRole is the inverse of [Role.String].
 func ParseRole(s string) (Role, bool) {
-	for r := RoleSubject; r <= RoleAuthority; r++ {
+	for r := RoleSubject; r <= RoleController; r++ {
 		if r.String() == s {
 			return r, true
 		}

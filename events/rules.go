@@ -2,7 +2,6 @@ package events
 
 import (
 	"crypto/sha256"
-	"maps"
 	"slices"
 )
 
@@ -23,18 +22,12 @@ type Rules struct {
 	Publication string              `json:"publication"`
 }
 
-// eventLabels are the roles that have an entry, or an enrolment, in an event.
-var eventLabels = map[string][]string{
-	TypeEnrolled:           {RoleSubject.String(), RoleRecipient.String()},
-	TypeDisclosureRecorded: {RoleSubject.String(), RoleRecipient.String()},
-}
-
 // maxGrainMS is a day: beyond it times would say nothing.
 const maxGrainMS = 24 * 60 * 60 * 1000
 
 // DefaultRules are the rules a new ledger starts with.
 func DefaultRules() *Rules {
-	return &Rules{
+	r := &Rules{
 		Version: 1,
 		Unicode: "15.0.0",
 		Identities: []IdentityRule{
@@ -45,11 +38,22 @@ func DefaultRules() *Rules {
 		},
 		GrainMS:     60_000,
 		Width:       FieldWidth,
-		Fields:      maps.Clone(fieldNames),
-		Labels:      maps.Clone(eventLabels),
+		Fields:      map[string][]string{},
+		Labels:      map[string][]string{},
 		Authorities: []string{},
 		Publication: "restricted",
 	}
+	for typ, k := range kinds {
+		r.Fields[typ], r.Labels[typ] = slices.Clone(k.fields), roleNames(k.labels)
+	}
+	return r
+}
+
+func roleNames(roles []Role) (names []string) {
+	for _, r := range roles {
+		names = append(names, r.String())
+	}
+	return names
 }
 
 // Marshal returns the document's bytes, which are hashed, stored and sent as
@@ -67,17 +71,17 @@ func ParseRules(b []byte) (*Rules, error) {
 	ok := r.Version == 1 && r.Previous == nil && r.Unicode == "15.0.0" && r.GrainMS > 0 && r.GrainMS <= maxGrainMS &&
 		r.Width == FieldWidth && r.Publication == "restricted" && len(r.Identities) > 0 &&
 		r.Authorities != nil && len(r.Authorities) == 0
-	ok = ok && len(r.Fields) == len(fieldNames) && len(r.Labels) == len(eventLabels)
-	for typ, known := range fieldNames {
-		// Rules made by an older program know fewer fields, never others.
-		names := r.Fields[typ]
-		ok = ok && names != nil && len(names) <= len(known) && slices.Equal(names, known[:len(names)]) &&
-			(len(names) > 0) == (len(known) > 0)
-	}
-	for typ, roles := range eventLabels {
+	ok = ok && len(r.Fields) == len(r.Labels) && r.Fields[TypeEnrolled] != nil && r.Fields[TypeDisclosureRecorded] != nil
+	for typ, names := range r.Fields {
+		// Rules made by an older program know fewer types, roles and fields, never
+		// others.
+		k, known := kinds[typ]
+		ok = ok && known && names != nil && len(names) <= len(k.fields) && slices.Equal(names, k.fields[:len(names)]) &&
+			(len(names) > 0) == (len(k.fields) > 0)
 		// Rules that gave a share no label of its subject would make every
 		// report about people true, and empty.
-		ok = ok && slices.Equal(r.Labels[typ], roles)
+		roles := r.Labels[typ]
+		ok = ok && len(roles) >= min(len(k.labels), 2) && len(roles) <= len(k.labels) && slices.Equal(roles, roleNames(k.labels[:len(roles)]))
 	}
 	for i, rule := range r.Identities {
 		same := func(other IdentityRule) bool { return other.Namespace == rule.Namespace }

@@ -72,6 +72,14 @@ func EntryContent(role Role, i uint64, id Identity, private *Private) *SlotConte
 	return &SlotContent{Kind: SlotEntry, Role: role, Number: &i, ID: []byte(id), Private: private}
 }
 
+// AboutContent is [EntryContent] for an entry about an earlier record of the same
+// party: the leaf at an index, with its hash.
+func AboutContent(role Role, i uint64, id Identity, private *Private, index uint64, leafHash Hash) *SlotContent {
+	c := EntryContent(role, i, id, private)
+	c.TargetIndex, c.TargetLeaf = &index, leafHash[:]
+	return c
+}
+
 // Marshal returns the exact bytes that are committed to.
 func (c *SlotContent) Marshal() []byte {
 	if !c.valid() {
@@ -115,7 +123,7 @@ var slotMembers = map[SlotKind]struct{ must, may slotMember }{
 }
 
 func (c *SlotContent) valid() bool {
-	if c.Role < RoleSubject || c.Role > RoleAuthority {
+	if c.Role < RoleSubject || c.Role > RoleController {
 		return false
 	}
 	if (c.TargetIndex == nil) != (c.TargetLeaf == nil) ||

@@ -36,3 +36,8 @@ const NoStream Expected = -1
 // ErrConflict is returned by an append whose Expected did not hold: somebody
 // else wrote. Read the stream again and decide again.
 var ErrConflict = errors.New("the stream is not at the expected revision")
+
+// ErrNoSpace is returned by a write that found the disk full, of the event store,
+// the log or the keystore. Nothing was written; the same may be written again once
+// there is space, and needs no repair before.
+var ErrNoSpace = errors.New("no space is left on the disk")

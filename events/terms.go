@@ -25,6 +25,16 @@ const (
 	AdvertisingPartner        Reason = "advertising_partner"
 )
 
+var precisions = []string{"instant", "day", "month"}
+
+// categories say what a recipient is to the controller.
+var categories = []string{
+	"affiliate", "subsidiary", "processor", "subprocessor", "service_provider", "contractor",
+	"independent_controller", "joint_controller", "third_party", "org_administrator", "law_enforcement",
+	"court", "regulator", "intelligence", "health_oversight", "litigant", "professional_adviser", "payment",
+	"advertising", "researcher", "individual_named_by_subject", "emergency_service", "public_unspecified",
+}
+
 // terms are the enumerations a recorded value must come from. Values are only
 // ever added.
 var terms = map[string][]string{
@@ -35,15 +45,14 @@ var terms = map[string][]string{
 		string(SubjectDirected), string(CorporateTransaction), string(Research), string(PublicInterestHealth),
 		string(AdvertisingPartner),
 	},
-	"occurred.precision": {"instant", "day", "month"},
-	"recipient.category": {
-		"affiliate", "subsidiary", "processor", "subprocessor", "service_provider", "contractor",
-		"independent_controller", "joint_controller", "third_party", "org_administrator", "law_enforcement",
-		"court", "regulator", "intelligence", "health_oversight", "litigant", "professional_adviser", "payment",
-		"advertising", "researcher", "individual_named_by_subject", "emergency_service", "public_unspecified",
-	},
-	"recipient.role": {"controller", "joint_controller", "processor"},
-	"data.kind":      {"content", "metadata"},
+	"occurred.precision": precisions,
+	"series.precision":   precisions,
+	"onward.precision":   precisions,
+	"recipient.category": categories,
+	"relationship.was":   categories,
+	"relationship.is":    categories,
+	"recipient.role":     {"controller", "joint_controller", "processor"},
+	"data.kind":          {"content", "metadata"},
 	"cpra.class": {
 		"sold", "shared_cross_context", "business_purpose", "service_provider", "contractor",
 		"third_party_directed_by_consumer", "exempt",
@@ -56,7 +65,14 @@ var terms = map[string][]string{
 		"account", "enterprise_developer", "productivity_communications", "search_ai", "operating_system",
 		"entertainment", "health", "sites_cookies",
 	},
-	"provenance.grade": {"native", "system_log", "attested_legacy", "reconstructed"},
+	"provenance.grade":        {"native", "system_log", "attested_legacy", "reconstructed"},
+	"amendment.kind":          {"correct", "supplement"},
+	"retraction.ground":       {"recorded_in_error", "did_not_happen", "duplicate", "wrong_person"},
+	"dispute.by":              {"subject", "recipient"},
+	"dispute.ground":          {"not_me", "did_not_happen", "inaccurate", "no_consent", "not_permitted", "other"},
+	"resolution.outcome":      {"upheld", "upheld_in_part", "rejected", "withdrawn"},
+	"acknowledgement.outcome": {"received", "not_received", "corrected", "restricted", "erased"},
+	"choice.method":           {"form", "settings", "written", "oral", "signal", "other"},
 	"transfer.mechanism": {
 		"none_domestic", "adequacy", "safe_harbor", "privacy_shield_eu", "privacy_shield_ch", "dpf_eu", "dpf_uk",
 		"dpf_ch", "scc_2001", "scc_2004", "scc_2010", "scc_2021_m1", "scc_2021_m2", "scc_2021_m3", "scc_2021_m4",

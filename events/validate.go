@@ -28,32 +28,24 @@ func (d *DisclosureRecorded) Validate(now time.Time) error {
 	v.moment("occurred.at", d.Occurred.At, now)
 	v.term("occurred.precision", d.Occurred.Precision, false)
 	v.text("occurred.late_reason", d.Occurred.LateReason, false)
-	v.list("reasons", len(d.Reasons), true)
-	for i, r := range d.Reasons {
-		v.term("reasons", string(r), true)
-		if slices.Contains(d.Reasons[:i], r) {
-			v.fail("reasons", "names "+quote(string(r))+" twice", "name each value once")
-		}
-	}
+	v.share(d)
+	return v.err
+}
+
+// share checks everything of a share but when it was.
+func (v *validator) share(d *DisclosureRecorded) {
+	v.reasons(d.Reasons)
 	v.texts("purposes", d.Purposes, false)
 	v.texts("legal_bases", d.LegalBases, false)
 	v.recipient(&d.Recipient)
-	v.texts("data.categories", d.Data.Categories, true)
-	v.texts("data.sensitivity", d.Data.Sensitivity, false)
-	v.term("data.kind", d.Data.Kind, false)
+	v.data(d.Data)
 	v.term("context.product_area", d.Context.ProductArea, false)
 	v.term("context.account", d.Context.Account, false)
 	v.text("context.organisation", d.Context.Organisation, false)
 	v.text("context.controller", d.Context.Controller, false)
 	v.text("promise.statement", d.Promise.Statement, true)
 	v.text("promise.instrument", d.Promise.Instrument, false)
-	if t := d.Transfer; t != nil {
-		v.country("transfer.from", t.From)
-		v.country("transfer.to", t.To)
-		v.term("transfer.mechanism", t.Mechanism, true)
-		v.text("transfer.safeguard", t.Safeguard, false)
-		v.text("transfer.copy", t.Copy, false)
-	}
+	v.transfer(d.Transfer)
 	if d.CPRA != (CPRA{}) {
 		v.term("cpra.class", d.CPRA.Class, true)
 		v.text("cpra.consideration", d.CPRA.Consideration, false)
@@ -73,7 +65,33 @@ func (d *DisclosureRecorded) Validate(now time.Time) error {
 	v.term("provenance.method", d.Provenance.Method, false)
 	v.term("provenance.grade", d.Provenance.Grade, true)
 	v.text("provenance.source", d.Provenance.Source, false)
-	return v.err
+}
+
+func (v *validator) reasons(reasons []Reason) {
+	v.list("reasons", len(reasons), true)
+	for i, r := range reasons {
+		v.term("reasons", string(r), true)
+		if slices.Contains(reasons[:i], r) {
+			v.fail("reasons", "names "+quote(string(r))+" twice", "name each value once")
+		}
+	}
+}
+
+func (v *validator) data(d SharedData) {
+	v.texts("data.categories", d.Categories, true)
+	v.texts("data.sensitivity", d.Sensitivity, false)
+	v.term("data.kind", d.Kind, false)
+}
+
+func (v *validator) transfer(t *Transfer) {
+	if t == nil {
+		return
+	}
+	v.country("transfer.from", t.From)
+	v.country("transfer.to", t.To)
+	v.term("transfer.mechanism", t.Mechanism, true)
+	v.text("transfer.safeguard", t.Safeguard, false)
+	v.text("transfer.copy", t.Copy, false)
 }
 
 // Validate checks a recipient by itself, as part of a share.
@@ -112,16 +130,21 @@ func (p *Private) Validate() error {
 }
 
 func (v *validator) evidence(e Evidence) {
-	if b, err := hex.DecodeString(e.SHA256); err != nil || len(b) != 32 || hex.EncodeToString(b) != e.SHA256 {
-		v.fail("subjects.evidence.sha256", "must be a SHA-256 in 64 lower-case hexadecimal digits", "hash the file with sha256sum")
+	v.file("subjects.evidence", e.SHA256, e.Size, e.MediaType)
+}
+
+// file checks what is said of a file that is kept elsewhere.
+func (v *validator) file(field, digest string, size uint64, mediaType string) {
+	if b, err := hex.DecodeString(digest); err != nil || len(b) != 32 || hex.EncodeToString(b) != digest {
+		v.fail(field+".sha256", "must be a SHA-256 in 64 lower-case hexadecimal digits", "hash the file with sha256sum")
 	}
-	if e.Size == 0 {
-		v.fail("subjects.evidence.size", "must be the file's length in bytes", "give the length")
+	if size == 0 {
+		v.fail(field+".size", "must be the file's length in bytes", "give the length")
 	}
-	if _, _, err := mime.ParseMediaType(e.MediaType); err != nil || !strings.Contains(e.MediaType, "/") || len(e.MediaType) > maxMediaType {
-		v.fail("subjects.evidence.media_type", "must be a media type", "use one such as application/pdf")
+	if _, _, err := mime.ParseMediaType(mediaType); err != nil || !strings.Contains(mediaType, "/") || len(mediaType) > maxMediaType {
+		v.fail(field+".media_type", "must be a media type", "use one such as application/pdf")
 	}
-	v.text("subjects.evidence.media_type", e.MediaType, true)
+	v.text(field+".media_type", mediaType, true)
 }
 
 // validator keeps the first rule that was broken.
@@ -171,8 +194,12 @@ func (v *validator) term(field, s string, required bool) {
 	if s == "" && !required {
 		return
 	}
-	if !slices.Contains(terms[field], s) {
-		v.fail(field, quote(s)+" is not one of its values", "use one of "+strings.Join(terms[field], ", "))
+	v.oneOf(field, s, terms[field])
+}
+
+func (v *validator) oneOf(field, s string, values []string) {
+	if !slices.Contains(values, s) {
+		v.fail(field, quote(s)+" is not one of its values", "use one of "+strings.Join(values, ", "))
 	}
 }
 
@@ -190,15 +217,32 @@ func (v *validator) country(field, s string) {
 }
 
 func (v *validator) moment(field, s string, now time.Time) {
+	if t, ok := v.date(field, s); ok && t.After(now.Add(time.Minute)) {
+		v.fail(field, "lies in the future", "record it when it has happened")
+	}
+}
+
+// date is a moment that may lie ahead.
+func (v *validator) date(field, s string) (t time.Time, ok bool) {
 	t, err := time.Parse(time.RFC3339, s)
 	// Parse takes one-digit hours and decimal commas too.
 	strict := len(s) >= len("2026-11-22T10:00:00Z") && s[13] == ':' && (s[19] == '.' || s[19] == 'Z')
 	switch {
 	case err != nil || !strict || !strings.HasSuffix(s, "Z"):
 		v.fail(field, "must be a time in UTC as in RFC 3339", "write it like 2026-11-22T10:00:00Z")
-	case t.After(now.Add(time.Minute)):
-		v.fail(field, "lies in the future", "record a share when it has happened")
 	case t.Year() < 1900:
 		v.fail(field, "lies before 1900", "check the year")
+	default:
+		return t, true
+	}
+	return t, false
+}
+
+// span demands that one moment is not after another.
+func (v *validator) span(field, from, to string) {
+	a, errA := time.Parse(time.RFC3339, from)
+	b, errB := time.Parse(time.RFC3339, to)
+	if errA == nil && errB == nil && b.Before(a) {
+		v.fail(field, "lies before the beginning", "check the two times")
 	}
 }

@@ -180,7 +180,7 @@ func badKinds() []named {
 		}
 		seen[c.kind] = true
 		add("of role 0", c, func(c *slotCase) { c.role = 0 })
-		add("of role 4", c, func(c *slotCase) { c.role = 4 })
+		add("of role 5", c, func(c *slotCase) { c.role = 5 })
 		for _, m := range []struct {
 			name    string
 			present bool

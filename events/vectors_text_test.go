@@ -18,6 +18,36 @@ const firstRules = `{"version":1,"previous":null,"unicode":"15.0.0","identities"
 	`"Enrolled":[]},"labels":{"DisclosureRecorded":["subject","recipient"],"Enrolled":["subject","recipient"]},` +
 	`"authorities":[],"publication":"restricted"}`
 
+// familyRules know the whole family of events.
+const familyRules = `{"version":1,"previous":null,"unicode":"15.0.0","identities":[{"namespace":"account","case":"preserve"},{"namespace":"email","case":"lower-ascii"},{"namespace":"org","case":"lower-ascii"},{"namespace":"phone","case":"preserve"}],` +
+	`"grain_ms":60000,"width":16,"fields":{"Closed":[],"ConsentExpired":["choice"],` +
+	`"ConsentGiven":["choice","scope"],"ConsentRefused":["choice","scope"],"ConsentWithdrawn":["choice"],` +
+	`"DisclosureAcknowledged":["acknowledgement"],` +
+	`"DisclosureAmended":["occurred","reasons","purposes","legal_bases","recipient","data","context","promise","transfer","cpra","links","conveyance","provenance","research","policy","amendment"],` +
+	`"DisclosureDisputed":["dispute"],` +
+	`"DisclosureRecorded":["occurred","reasons","purposes","legal_bases","recipient","data","context","promise","transfer","cpra","links","conveyance","provenance","research","policy","extent"],` +
+	`"DisclosureRetracted":["retraction"],"DisputeResolved":["resolution"],"Enrolled":[],` +
+	`"OnwardDisclosureReported":["onward","recipient","reasons","data","transfer"],` +
+	`"PossibleDisclosureRecorded":["period","reasons","purposes","legal_bases","recipient","data","context","promise","transfer","cpra","links","conveyance","provenance","research","policy","extent"],` +
+	`"ProfileReleased":["document"],"RecipientChanged":["recipient","change"],"RecipientRegistered":["recipient"],` +
+	`"RecipientsMerged":["merger","change"],"RelationshipChanged":["relationship","change"],` +
+	`"SeriesClosed":["progress","closing"],` +
+	`"SeriesOpened":["series","reasons","purposes","legal_bases","recipient","data","context","promise","transfer","cpra","links","conveyance","provenance","research","policy","extent"],` +
+	`"SeriesUpdated":["progress"],"StatementPublished":["document"],` +
+	`"SubjectsAdded":["occurred","reasons","purposes","legal_bases","recipient","data","context","promise","transfer","cpra","links","conveyance","provenance","research","policy","extent"],` +
+	`"SubprocessorAdded":["recipient","change","engagement"],"TaxonomyReleased":["document"]},"labels":{"Closed":["subject"],` +
+	`"ConsentExpired":["subject"],"ConsentGiven":["subject"],"ConsentRefused":["subject"],` +
+	`"ConsentWithdrawn":["subject"],"DisclosureAcknowledged":["subject","recipient"],` +
+	`"DisclosureAmended":["subject","recipient"],"DisclosureDisputed":["subject","recipient"],` +
+	`"DisclosureRecorded":["subject","recipient"],"DisclosureRetracted":["subject","recipient"],` +
+	`"DisputeResolved":["subject","recipient"],"Enrolled":["subject","recipient","controller"],` +
+	`"OnwardDisclosureReported":["subject","recipient"],"PossibleDisclosureRecorded":["subject","recipient"],` +
+	`"ProfileReleased":["controller"],"RecipientChanged":["recipient"],"RecipientRegistered":["recipient"],` +
+	`"RecipientsMerged":["recipient"],"RelationshipChanged":["recipient"],"SeriesClosed":["subject","recipient"],` +
+	`"SeriesOpened":["subject","recipient"],"SeriesUpdated":["subject","recipient"],` +
+	`"StatementPublished":["controller"],"SubjectsAdded":["subject","recipient"],"SubprocessorAdded":["recipient"],` +
+	`"TaxonomyReleased":["controller"]},"authorities":[],"publication":"restricted"}`
+
 // Parts of firstRules.
 const (
 	sharesFields = `["occurred","reasons","purposes","legal_bases",` +
@@ -99,6 +129,21 @@ func specRules() []vector {
 		{"a grain of more than a day", swap(`60000`, `86400001`)},
 		{"a grain beyond signed numbers", swap(`60000`, `9223372036854775808`)},
 		{"labels of an unknown role", swap(`"labels":{"DisclosureRecorded":["subject",`, `"labels":{"DisclosureRecorded":["object",`)},
+	} {
+		out = append(out, vector{Name: c.name, In: values{"rules": c.text}, Refused: true})
+	}
+	// Golden files only grow: what came later stands here.
+	for _, c := range []struct{ name, text string }{
+		{"the whole family of events", familyRules},
+		{"enrolments without a controller", strings.Replace(familyRules, `"Enrolled":["subject","recipient","controller"]`, `"Enrolled":["subject","recipient"]`, 1)},
+	} {
+		out = append(out, vector{Name: c.name, In: values{"rules": c.text}, Out: values{"hash": hx(sum([]byte{0x15}, []byte(c.text)))}})
+	}
+	for _, c := range []struct{ name, text string }{
+		{"a type with fields and without labels", strings.Replace(familyRules, `,"TaxonomyReleased":["controller"]}`, `}`, 1)},
+		{"a type with labels and without fields", strings.Replace(familyRules, `"TaxonomyReleased":["document"]`, `"X":["document"]`, 1)},
+		{"a consent with the recipient's label", strings.Replace(familyRules, `"ConsentGiven":["subject"]`, `"ConsentGiven":["subject","recipient"]`, 1)},
+		{"a retraction without the subject's label", strings.Replace(familyRules, `"DisclosureRetracted":["subject","recipient"]`, `"DisclosureRetracted":["recipient"]`, 1)},
 	} {
 		out = append(out, vector{Name: c.name, In: values{"rules": c.text}, Refused: true})
 	}

@@ -19,6 +19,7 @@ type batch struct {
 	wantsTip []*request // those that ask for a state leaf
 	repeats  []repeat
 	twins    map[events.ID]choice        // by the id of the share
+	about    map[uint64]bool             // records that the batch's commands are about
 	fresh    map[partyKey]keystore.Party // enrolled by this batch
 	labels   map[events.Hash]partyKey    // of fresh
 	counters map[keystore.PartyID]uint64 // next entry of each party
@@ -64,7 +65,7 @@ type repeat struct {
 
 func newBatch(first uint64) *batch {
 	return &batch{
-		first: first, twins: map[events.ID]choice{}, answers: map[*request]Accepted{},
+		first: first, twins: map[events.ID]choice{}, about: map[uint64]bool{}, answers: map[*request]Accepted{},
 		fresh: map[partyKey]keystore.Party{}, labels: map[events.Hash]partyKey{}, counters: map[keystore.PartyID]uint64{},
 	}
 }
@@ -73,6 +74,9 @@ func newBatch(first uint64) *batch {
 // left with half a command.
 func (b *batch) take(c choice, size int) {
 	b.requests, b.choices, b.twins[c.id] = append(b.requests, c.req), append(b.choices, c), c
+	if t := c.req.target; t != nil {
+		b.about[t.Index] = true
+	}
 	b.bytes += size
 	for _, d := range c.decided {
 		if _, enrols := d.Event.(*events.Enrolled); enrols {
@@ -122,7 +126,11 @@ func (l *Ledger) planOne(ctx context.Context, b *batch, req *request) (fits bool
 		req.answer(l.repeated(ctx, req.cmd, Accepted{ID: id, Index: index, Repeat: true}))
 		return true
 	}
-	decided, err := decide.Disclosure(overlay{l.state, b}, req.cmd.Record, l.now())
+	if t := req.target; t != nil && (b.about[t.Index] || len(l.state.deeds[t.Index]) != t.deeds) {
+		req.answer(reply{err: errTargetMoved}) // it would be decided on what is not so any more
+		return true
+	}
+	decided, err := l.decide(overlay{l.state, b}, req.cmd, req.target, l.now())
 	if err != nil {
 		req.answer(reply{err: err})
 		return true
@@ -252,6 +260,14 @@ func (l *Ledger) resolve(ctx context.Context, b *batch, c choice) error {
 	return nil
 }
 
+// entryContent is what a party's slot says as its entry number i.
+func entryContent(i uint64, p decide.Party) *events.SlotContent {
+	if p.About != nil {
+		return events.AboutContent(p.Role, i, p.ID, p.Private, p.About.Index, p.About.LeafHash)
+	}
+	return events.EntryContent(p.Role, i, p.ID, p.Private)
+}
+
 func (l *Ledger) draw(ctx context.Context, b *batch, party decide.Party, enrols bool) (keystore.Draw, keystore.PartyID, error) {
 	key := partyKey{party.Role, party.ID}
 	p, fresh := b.fresh[key]
@@ -270,6 +286,6 @@ func (l *Ledger) draw(ctx context.Context, b *batch, party decide.Party, enrols 
 		i = uint64(len(seq.entries))
 	}
 	b.counters[p.ID] = i + 1
-	content := events.EntryContent(p.Role, i, party.ID, party.Private)
+	content := entryContent(i, party)
 	return keystore.Draw{Key: p.Key, Label: events.EntryLabel(p.Handle, i), Content: content}, p.ID, nil
 }

@@ -2,8 +2,7 @@ package ledger
 
 import (
 	"context"
-
-	"github.com/sharetrail/sharetrail/ledger/decide"
+	"math"
 )
 
 // maxLooking is how many recorded shares are opened at once to compare them:
@@ -20,8 +19,12 @@ func (l *Ledger) Check(ctx context.Context, cmd Command) (Accepted, error) {
 	if first, known, err := l.first(ctx, &cmd); known || err != nil {
 		return first, err
 	}
+	target, err := l.targetOf(ctx, &cmd, math.MaxUint64)
+	if err != nil {
+		return Accepted{}, err
+	}
 	l.mu.RLock()
-	decided, err := decide.Disclosure(l.state, cmd.Record, l.now())
+	decided, err := l.decide(l.state, &cmd, target, l.now())
 	l.mu.RUnlock()
 	if err != nil {
 		return Accepted{}, err

@@ -18,6 +18,7 @@ import (
 
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/ledger"
+	"github.com/sharetrail/sharetrail/ledger/decide"
 	"github.com/sharetrail/sharetrail/ledger/ledgertest"
 	"github.com/sharetrail/sharetrail/verifier"
 )
@@ -365,7 +366,7 @@ func TestClock(t *testing.T) {
 	for i, step := range []time.Duration{0, 2 * time.Minute, -3 * time.Hour, time.Second, -1000 * 24 * time.Hour, 2000 * 24 * time.Hour} {
 		now.Add(step.Milliseconds())
 		cmd := ledgertest.Share(fmt.Sprint("share-", i), "ada")
-		cmd.Record.Disclosure.Occurred.At = time.UnixMilli(now.Load()).UTC().Format(time.RFC3339)
+		cmd.Record.(*decide.RecordDisclosure).Disclosure.Occurred.At = time.UnixMilli(now.Load()).UTC().Format(time.RFC3339)
 		before := l.Published()
 		l.MustRecord(t, cmd)
 		l.RepeatAll(t) // some of it lies in the future of a clock stepped back

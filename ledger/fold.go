@@ -35,6 +35,8 @@ type state struct {
 	parties   map[partyKey]keystore.PartyID
 	expected  map[events.Hash]keystore.PartyID // each party's next entry label
 	indices   map[events.ID]uint64             // events of ours, by id
+	deeds     map[uint64][]deed                // what later events did to a record, by its index
+	owners    owners                           // whose slots are in each event
 	foreign   uint64
 	claimed   []claim // the slots of parties in the last event
 }
@@ -81,6 +83,7 @@ func newState() *state {
 		parties:   map[partyKey]keystore.PartyID{},
 		expected:  map[events.Hash]keystore.PartyID{},
 		indices:   map[events.ID]uint64{},
+		deeds:     map[uint64][]deed{},
 	}
 }
 
@@ -133,8 +136,11 @@ func (l *Ledger) fold(ctx context.Context, e events.Recorded, find lookup) error
 	if e.Revision == 0 && leaf.Kind != events.KindState {
 		return fmt.Errorf("the stream does not begin with this keystore's genesis: restore the keys that belong to it: %w", ErrCorrupt)
 	}
+	done, err := l.deedOf(ctx, e, leaf, stored)
+	if err != nil {
+		return fmt.Errorf("folding event %d: %w", e.Revision, err)
+	}
 	s.claimed = s.claimed[:0]
-	var err error
 	switch leaf.Kind {
 	case events.KindState:
 		err = l.foldState(e, entry, leaf, stored)
@@ -151,8 +157,9 @@ func (l *Ledger) fold(ctx context.Context, e events.Recorded, find lookup) error
 		s.indices[e.ID] = e.Revision
 	}
 	s.next, s.timeMS = e.Revision+1, leaf.TimeMS
+	s.took(done)
 	if l.file.wants(e.Revision) {
-		l.file.take(newRecord(e, leaf, stored, leafHash))
+		l.file.take(newRecord(e, leaf, stored, leafHash, done))
 	}
 	return nil
 }

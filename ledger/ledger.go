@@ -89,6 +89,7 @@ type Ledger struct {
 	known     map[uint64]events.Hash // sequencer only: roots that were logged or published before, by size
 	progress  *progress              // what the other goroutines may know of the sequencer's work
 
+	blocked   atomic.Pointer[error] // why the log takes no leaves now; set by the sequencer
 	published atomic.Pointer[Published]
 	publishMu sync.Mutex
 	waiters   chan struct{}   // closed and replaced at each publication, under publishMu
@@ -315,6 +316,7 @@ type Status struct {
 	Logged    uint64 `json:"logged"`
 	Published uint64 `json:"published"`
 	Foreign   uint64 `json:"foreign" doc:"events in the stream that are not ours; must be 0"`
+	Blocked   string `json:"blocked,omitempty" doc:"why nothing is recorded now"`
 }
 
 // Status returns how far the ledger is.
@@ -325,6 +327,9 @@ func (l *Ledger) Status() Status {
 	s.Logged = l.progress.size()
 	if p := l.published.Load(); p != nil {
 		s.Published = p.Size
+	}
+	if err := l.block(); err != nil {
+		s.Blocked = err.Error()
 	}
 	return s
 }

@@ -242,6 +242,9 @@ func (l *Ledger) WaitPublished(ctx context.Context, index uint64) (*Published, e
 		if p != nil && p.Size > index {
 			return p, nil
 		}
+		if err := l.block(); err != nil {
+			return nil, fmt.Errorf("waiting for a publication: %w", err)
+		}
 		select {
 		case l.publish <- struct{}{}:
 		default:

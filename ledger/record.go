@@ -11,13 +11,15 @@ import (
 // the event. Nothing in it tells whose an event is to somebody without the
 // keystore.
 //
-//	uint8 flags; uint64 time_ms; id[16]; leaf hash[32]; uint16 n; n labels[32]
+//	uint8 flags; uint64 time_ms; id[16]; leaf hash[32]; uint16 n; n labels[32];
+//	if it is about another record: uint64 its index; opaque type<1..255>
 type record struct {
 	flags    uint8
 	timeMS   uint64
 	id       events.ID
 	leafHash events.Hash
 	labels   []events.Hash
+	done     *deed // what the event did to an earlier record, nil for most
 }
 
 // The flags: the leaf's kind, and what a start must look at.
@@ -25,13 +27,17 @@ const (
 	recordKind    = 0x03
 	recordEnrols  = 0x04 // its slots may enrol parties
 	recordRules   = 0x08 // it brings a rules document
+	recordAbout   = 0x10 // it is about another record
 	recordMinimum = 1 + 8 + 16 + 32 + 2
 )
 
 var errRecord = errors.New("malformed record")
 
-func newRecord(e events.Recorded, leaf *events.Leaf, stored *events.Stored, leafHash events.Hash) record {
-	r := record{flags: uint8(leaf.Kind), timeMS: leaf.TimeMS, id: e.ID, leafHash: leafHash}
+func newRecord(e events.Recorded, leaf *events.Leaf, stored *events.Stored, leafHash events.Hash, done *deed) record {
+	r := record{flags: uint8(leaf.Kind), timeMS: leaf.TimeMS, id: e.ID, leafHash: leafHash, done: done}
+	if done != nil {
+		r.flags |= recordAbout
+	}
 	if leaf.Kind == events.KindEntry && e.Type == events.TypeEnrolled {
 		r.flags |= recordEnrols
 	}
@@ -55,6 +61,11 @@ func (r *record) appendTo(b []byte) []byte {
 	for _, l := range r.labels {
 		b = append(b, l[:]...)
 	}
+	if r.done != nil {
+		b = binary.BigEndian.AppendUint64(b, r.done.to)
+		b = append(b, byte(len(r.done.typ)))
+		b = append(b, r.done.typ...)
+	}
 	return b
 }
 
@@ -73,5 +84,12 @@ func (r *record) parse(b []byte) ([]byte, error) {
 	for ; n > 0; n-- {
 		r.labels, b = append(r.labels, events.Hash(b[:32])), b[32:]
 	}
-	return b, nil
+	if r.done = nil; r.flags&recordAbout == 0 {
+		return b, nil
+	}
+	if len(b) < 9 || len(b) < 9+int(b[8]) {
+		return nil, errRecord
+	}
+	r.done = &deed{to: binary.BigEndian.Uint64(b), typ: string(b[9 : 9+int(b[8])])}
+	return b[9+int(b[8]):], nil
 }

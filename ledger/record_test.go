@@ -14,6 +14,7 @@ import (
 
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/ledger"
+	"github.com/sharetrail/sharetrail/ledger/decide"
 	"github.com/sharetrail/sharetrail/ledger/ledgertest"
 )
 
@@ -43,8 +44,8 @@ func TestManySubjects(t *testing.T) {
 	wantField(t, l, ledgertest.Share("too many", ledgertest.People("p", 512)...), "subjects")
 	l.MustRecord(t, ledgertest.Share("all new", ledgertest.People("q", 511)...))
 	long := ledgertest.Share("long", ledgertest.People("q", 511)...)
-	for i := range long.Record.Subjects {
-		long.Record.Subjects[i].Description = strings.Repeat("x", 2000)
+	for i := range long.Record.(*decide.RecordDisclosure).Subjects {
+		long.Record.(*decide.RecordDisclosure).Subjects[i].Description = strings.Repeat("x", 2000)
 	}
 	if _, err := l.TryRecord(t, long); !errors.Is(err, ledger.ErrTooLarge) {
 		t.Errorf("a share larger than one append: %v", err)
@@ -109,16 +110,16 @@ func TestRepeats(t *testing.T) {
 		t.Helper()
 		a := l.MustRecord(t, first)
 		spelled := ledgertest.Share("key", "grace", "ada")
-		spelled.Record.Subjects[1].ID = "email:ADA@Example.com"
-		spelled.Record.Disclosure.Occurred.Precision = "instant"
+		spelled.Record.(*decide.RecordDisclosure).Subjects[1].ID = "email:ADA@Example.com"
+		spelled.Record.(*decide.RecordDisclosure).Disclosure.Occurred.Precision = "instant"
 		if b := l.MustRecord(t, spelled); !b.Repeat || b.Index != a.Index || b.ID != a.ID {
 			t.Errorf("the share was recorded as %+v, spelled otherwise it is %+v", a, b)
 		}
 		other := ledgertest.Share("key", "ada")
 		facts := ledgertest.Share("key", "ada", "grace")
-		facts.Record.Disclosure.Data.Categories = []string{"shoe size"}
+		facts.Record.(*decide.RecordDisclosure).Disclosure.Data.Categories = []string{"shoe size"}
 		private := ledgertest.Share("key", "ada", "grace")
-		private.Record.Subjects[0].Description = "something else"
+		private.Record.(*decide.RecordDisclosure).Subjects[0].Description = "something else"
 		stranger := ledgertest.Share("key", "ada", "stranger")
 		for i, cmd := range []ledger.Command{other, facts, private, stranger} {
 			if _, err := l.TryRecord(t, cmd); !errors.Is(err, ledger.ErrKeyReused) {
@@ -168,7 +169,7 @@ func TestRepeatsInOneBatch(t *testing.T) {
 	for i := 1; i < 8; i++ {
 		cmd := ledgertest.Share("twin", "ada", "grace")
 		if i%2 == 0 {
-			cmd.Record.Disclosure.Occurred.Precision = "instant"
+			cmd.Record.(*decide.RecordDisclosure).Disclosure.Occurred.Precision = "instant"
 		}
 		record(i, cmd)
 	}
@@ -203,7 +204,7 @@ func TestBadKeys(t *testing.T) {
 	for field, change := range map[string]func(*ledger.Command){
 		"recorder":        func(c *ledger.Command) { c.Recorder = "" },
 		"Idempotency-Key": func(c *ledger.Command) { c.Key = strings.Repeat("k", 256) },
-		"subjects":        func(c *ledger.Command) { c.Record.Subjects = nil },
+		"subjects":        func(c *ledger.Command) { c.Record.(*decide.RecordDisclosure).Subjects = nil },
 	} {
 		cmd := ledgertest.Share("key", "ada")
 		change(&cmd)
@@ -297,7 +298,7 @@ func recordSome(rt *rapid.T, t *testing.T, l *ledgertest.Ledger, step int) {
 		people := rapid.SliceOfNDistinct(rapid.SampledFrom(ledgertest.People("p", 9)), 1, 5, rapid.ID).Draw(rt, "people")
 		cmd := ledgertest.Share(fmt.Sprintf("%d-%d", step, i), people...)
 		if rapid.Bool().Draw(rt, "recipient") {
-			cmd.Record.Disclosure.Recipient.ID = "org:tailspin"
+			cmd.Record.(*decide.RecordDisclosure).Disclosure.Recipient.ID = "org:tailspin"
 		}
 		g.Go(func() error { _, err := l.TryRecord(t, cmd); return err })
 	}

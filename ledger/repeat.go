@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sharetrail/sharetrail/events"
@@ -24,21 +25,43 @@ func (l *Ledger) repeated(ctx context.Context, cmd *Command, first Accepted) rep
 // opening that share. It returns ErrKeyReused if they differ. Any goroutine may
 // call it that does not hold mu.
 func (l *Ledger) sameShare(ctx context.Context, cmd *Command, index uint64) error {
-	// What was recorded once does not lie in the future, whatever the clock does.
+	// It is decided again on what was known then. What was recorded once does not
+	// lie in the future, whatever the clock does.
+	target, err := l.targetOf(ctx, cmd, index)
+	if refused := (*events.FieldError)(nil); errors.As(err, &refused) {
+		return ErrKeyReused // what it is about came later
+	}
+	if err != nil {
+		return err
+	}
 	l.mu.RLock()
-	planned, err := decide.Disclosure(l.state, cmd.Record, time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC))
+	planned, err := l.decide(l.state, cmd, target, time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC))
 	l.mu.RUnlock()
 	if err != nil {
 		return err
 	}
+	for ordinal, p := range asked(planned) { // enrolments come last
+		at, known := l.Find(l.eventID(cmd, uint16(ordinal)))
+		if !known {
+			return ErrKeyReused
+		}
+		if err := l.sameEvent(ctx, p, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sameEvent compares a planned event with the one recorded at an index.
+func (l *Ledger) sameEvent(ctx context.Context, planned decide.Planned, index uint64) error {
 	sealed, err := l.sealedAt(ctx, index)
 	if err != nil {
 		return err
 	}
-	if len(sealed.Leaf.Slots) < len(planned[0].Parties) {
+	if sealed.Type != planned.Event.Type() || len(sealed.Leaf.Slots) < len(planned.Parties) {
 		return ErrKeyReused
 	}
-	for i, party := range planned[0].Parties {
+	for i, party := range planned.Parties {
 		opened, err := l.openAs(ctx, sealed, partyKey{party.Role, party.ID})
 		if errors.Is(err, errNotConcerned) {
 			return ErrKeyReused
@@ -46,11 +69,11 @@ func (l *Ledger) sameShare(ctx context.Context, cmd *Command, index uint64) erro
 		if err != nil {
 			return err
 		}
-		want := events.EntryContent(party.Role, *opened.Content.Number, party.ID, party.Private).Marshal()
+		want := entryContent(*opened.Content.Number, party).Marshal()
 		if !bytes.Equal(want, opened.Slot) {
 			return ErrKeyReused
 		}
-		if i == 0 && !bytes.Equal(marshalFacts(planned[0]), opened.Facts.Marshal()) {
+		if i == 0 && !bytes.Equal(marshalFacts(planned), opened.Facts.Marshal()) {
 			return ErrKeyReused
 		}
 	}
@@ -100,11 +123,23 @@ func (l *Ledger) sealedAt(ctx context.Context, index uint64) (*keystore.Sealed, 
 	return nil, fmt.Errorf("reading event %d: the stream ends before it: %w", index, ErrCorrupt)
 }
 
-// sameDecision reports whether two commands ask for the same share, however they
-// spell it.
+// sameDecision reports whether two commands ask for the same, however they spell
+// it.
 func sameDecision(a, b []decide.Planned) bool {
-	x, y := a[0], b[0]
-	if len(x.Parties) != len(y.Parties) || !bytes.Equal(marshalFacts(x), marshalFacts(y)) {
+	return slices.EqualFunc(asked(a), asked(b), samePlanned)
+}
+
+// asked returns what a command asks for: not the enrolments, which are needed when
+// it is decided first and not again.
+func asked(planned []decide.Planned) []decide.Planned {
+	return slices.DeleteFunc(slices.Clone(planned), func(p decide.Planned) bool {
+		_, enrols := p.Event.(*events.Enrolled)
+		return enrols
+	})
+}
+
+func samePlanned(x, y decide.Planned) bool {
+	if x.Event.Type() != y.Event.Type() || len(x.Parties) != len(y.Parties) || !bytes.Equal(marshalFacts(x), marshalFacts(y)) {
 		return false
 	}
 	said := map[partyKey]string{}
@@ -123,5 +158,5 @@ func marshalFacts(p decide.Planned) []byte { return events.MarshalFields(events.
 
 // private is what a party's slot says beside its number.
 func private(p decide.Party) string {
-	return string(events.EntryContent(p.Role, 0, p.ID, p.Private).Marshal())
+	return string(entryContent(0, p).Marshal())
 }

@@ -220,6 +220,7 @@ func (r *restoring) event(rec *record) {
 		s.indices[rec.id] = at.index
 	}
 	s.next, s.timeMS = at.index+1, rec.timeMS
+	s.took(rec.done)
 }
 
 // rules reads the rules document in force from the stream. The next state leaf

@@ -249,7 +249,7 @@ func (l *Ledger) sequencePage(ctx context.Context, page []events.Recorded) error
 		}
 		leaves = append(leaves, trillianlog.Leaf{Value: entry, EventID: e.ID})
 	}
-	if err := l.trees.Add(ctx, first, leaves); err != nil {
+	if err := l.addLeaves(ctx, first, leaves); err != nil {
 		return fmt.Errorf("logging leaves %d to %d: %w", first, first+uint64(len(leaves))-1, err)
 	}
 	return l.compareRoots(ctx)

@@ -116,6 +116,11 @@ func (v *verifying) verify(ctx context.Context) error {
 // what the keystore opens of it, and compares what the state file says of it.
 func (v *verifying) event(ctx context.Context, e events.Recorded) error {
 	timeMS := v.state.timeMS
+	_, about, data := leafOf(v.secrets, e, timeMS)
+	done, err := v.deedOf(ctx, e, about, data)
+	if err != nil {
+		return &Fault{e.Revision, "what it is about cannot be read", err}
+	}
 	if err := v.fold(ctx, e, v.keys.ByLabel); err != nil {
 		return &Fault{e.Revision, "the event does not follow from those before it", err}
 	}
@@ -135,7 +140,7 @@ func (v *verifying) event(ctx context.Context, e events.Recorded) error {
 			return &Fault{e.Revision, "a key of the keystore does not open what is its", err}
 		}
 	}
-	want := newRecord(e, leaf, stored, hash)
+	want := newRecord(e, leaf, stored, hash, done)
 	got, found, err := v.recorded.next()
 	if err != nil {
 		return &Fault{e.Revision, "the state file cannot be read", err}
@@ -163,6 +168,7 @@ func (v *verifying) open(ctx context.Context, e events.Recorded, leaf *events.Le
 			return err
 		}
 		want := events.EntryContent(party.Role, c.number, party.Identity, opened.Content.Private)
+		want.TargetIndex, want.TargetLeaf = opened.Content.TargetIndex, opened.Content.TargetLeaf
 		if e.Type == events.TypeEnrolled {
 			want = events.EnrolContent(party.Role, party.Generation, party.Handle, party.Identity)
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"go.uber.org/zap"
@@ -22,20 +23,20 @@ const (
 )
 
 // ErrKeyReused says that an idempotency key came again with other content.
-var ErrKeyReused = errors.New("this idempotency key was used for another share")
+var ErrKeyReused = errors.New("this idempotency key was used for something else")
 
 // ErrTooLarge says that one command alone exceeds what the event store takes.
-var ErrTooLarge = errors.New("the share does not fit into one append")
+var ErrTooLarge = errors.New("it does not fit into one append")
 
 // Command is a request to record something, with the key that makes repeating
 // it harmless.
 type Command struct {
 	Recorder string // who records; opaque, 1 to 255 bytes
-	Key      string // chosen by the recorder, once for each share; 1 to 255 bytes
-	Record   *decide.RecordDisclosure
+	Key      string // chosen by the recorder, once for each command; 1 to 255 bytes
+	Record   decide.Command
 }
 
-// Accepted answers a command: the share is durable in the stream.
+// Accepted answers a command: what it asked for is durable in the stream.
 type Accepted struct {
 	ID     events.ID
 	Index  uint64 // revision in the stream and leaf in the log
@@ -46,6 +47,7 @@ type Accepted struct {
 // state leaf.
 type request struct {
 	cmd      *Command
+	target   *target    // what the command is about, if it is about a record
 	reply    chan reply // capacity 1: the writer never waits for a caller
 	answered bool       // writer only
 }
@@ -82,9 +84,9 @@ type reply struct {
 	err      error
 }
 
-// Record appends a share. When it returns nil, the share is accepted. Any other
-// outcome may or may not have been stored; repeating the command with the same
-// key is safe and tells.
+// Record appends what a command asks for. When it returns nil, that is accepted.
+// Any other outcome may or may not have been stored; repeating the command with
+// the same key is safe and tells.
 func (l *Ledger) Record(ctx context.Context, cmd Command) (Accepted, error) {
 	if err := cmd.check(); err != nil {
 		return Accepted{}, err
@@ -99,8 +101,19 @@ func (l *Ledger) Record(ctx context.Context, cmd Command) (Accepted, error) {
 	if first, known, err := l.first(ctx, &cmd); known || err != nil {
 		return first, err
 	}
-	r := l.submit(ctx, &cmd)
-	return r.accepted, r.err
+	for {
+		if err := l.block(); err != nil {
+			return Accepted{}, err
+		}
+		target, err := l.targetOf(ctx, &cmd, math.MaxUint64)
+		if err != nil {
+			return Accepted{}, err
+		}
+		r := l.submit(ctx, &request{cmd: &cmd, target: target, reply: make(chan reply, 1)})
+		if !errors.Is(r.err, errTargetMoved) {
+			return r.accepted, r.err
+		}
+	}
 }
 
 func (cmd *Command) check() error {
@@ -108,19 +121,18 @@ func (cmd *Command) check() error {
 		return &events.FieldError{Field: "recorder", Rule: "must have 1 to 255 bytes", Next: "name who records"}
 	}
 	if n := len(cmd.Key); n == 0 || n > 255 {
-		return &events.FieldError{Field: "Idempotency-Key", Rule: "must have 1 to 255 bytes", Next: "send a key of your own, one for each share"}
+		return &events.FieldError{Field: "Idempotency-Key", Rule: "must have 1 to 255 bytes", Next: "send a key of your own, one for each thing you record"}
 	}
 	return nil
 }
 
 // appendState appends a state leaf and returns its index.
 func (l *Ledger) appendState(ctx context.Context) (uint64, error) {
-	r := l.submit(ctx, nil)
+	r := l.submit(ctx, &request{reply: make(chan reply, 1)})
 	return r.accepted.Index, r.err
 }
 
-func (l *Ledger) submit(ctx context.Context, cmd *Command) reply {
-	req := &request{cmd: cmd, reply: make(chan reply, 1)}
+func (l *Ledger) submit(ctx context.Context, req *request) reply {
 	select {
 	case l.queue <- req:
 	case <-l.stopped:

@@ -13,10 +13,11 @@
 // event that fails for good for one party parks that party: from there on its
 // events wait, in order, for Retry; nothing is reported about it meanwhile.
 //
-// A read model ([ReadModel]) is whose entries it follows and one function for each
-// type of event; a [Store] keeps its versions, each in tables of its own. Two
-// runners of one version fence each other: a commit names the state it builds on.
+// The read model ([ReadModel]) is one function for each role of a party and type of
+// event, which says what an entry adds; a [Store] keeps its versions, each in
+// tables of its own. Two runners of one version fence each other: a commit names
+// the state it builds on.
 //
-// Read models are functions of the stream and the keystore: Rebuild builds the
+// Rows are functions of the stream and the keystore: Rebuild builds the
 // next version beside the one in use and swaps them.
 package projections

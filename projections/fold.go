@@ -2,8 +2,8 @@ package projections
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -17,18 +17,16 @@ import (
 // processors and outside the transaction that writes: only the matching of
 // labels has to follow the order of the stream.
 type fold struct {
-	*model
-	keys    *keystore.Store
-	secrets *keystore.Secrets
-	state   State
-	now     time.Time
-	only    map[PartyID]uint64 // if not nil: these parties alone, from these leaves on
+	keys  *keystore.Store
+	state State
+	now   time.Time
+	only  map[PartyID]uint64 // if not nil: these parties alone, from these leaves on
 
 	sealed   []*keystore.Sealed // nil where nothing is projected
 	expected map[events.Hash]*track
 	tracks   []*track // all of them, in the order in which they were found
 	enrolled map[events.Hash]keystore.Party
-	steps    []step
+	readings []reading
 }
 
 // track is the sequence of one party on its way through the page.
@@ -42,7 +40,6 @@ type track struct {
 
 // step is one entry to be opened.
 type step struct {
-	sealed *keystore.Sealed
 	slot   uint16
 	track  *track
 	number uint64
@@ -98,7 +95,7 @@ func (f *fold) changes(ctx context.Context) (*Changes, error) {
 	}
 	// An error here is the end of ctx: some steps were not taken, and would look
 	// like entries that add nothing.
-	if err := eachOf(ctx, len(f.steps), func(i int) error { f.steps[i].open(f.model); return nil }); err != nil {
+	if err := eachOf(ctx, len(f.readings), func(i int) error { f.readings[i].open(); return nil }); err != nil {
 		return nil, err
 	}
 	return f.collect()
@@ -121,19 +118,22 @@ func (f *fold) findKeys(ctx context.Context) error {
 		f.expected[s.Label] = t
 		f.tracks = append(f.tracks, t)
 	}
-	return eachOf(ctx, len(f.tracks), func(i int) error {
-		t := f.tracks[i]
-		party, err := f.keys.ByID(ctx, t.party.ID)
-		switch {
-		case errors.Is(err, keystore.ErrNoParty), errors.Is(err, keystore.ErrCannotOpen):
-			t.keyErr = err
-		case err != nil:
-			return err
-		default:
-			t.party = party
+	ids := make([]PartyID, len(f.tracks))
+	for i, t := range f.tracks {
+		ids[i] = t.party.ID
+	}
+	found, err := f.keys.ByIDs(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, t := range f.tracks {
+		if k := found[t.party.ID]; k.Err != nil {
+			t.keyErr = k.Err
+		} else {
+			t.party = k.Party
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // findEnrolled reads the keys of the parties that begin in this page.
@@ -146,32 +146,22 @@ func (f *fold) findEnrolled(ctx context.Context) error {
 			}
 		}
 	}
-	found := make([]*keystore.Party, len(labels))
-	err := eachOf(ctx, len(labels), func(i int) error {
-		party, ok, err := f.keys.ByLabel(ctx, labels[i])
-		if ok && party.Role == f.role {
-			found[i] = &party
-		}
-		return err
-	})
-	f.enrolled = map[events.Hash]keystore.Party{}
-	for i, party := range found {
-		if party != nil {
-			f.enrolled[labels[i]] = *party
-		}
-	}
+	found, err := f.keys.ByLabels(ctx, labels)
+	maps.DeleteFunc(found, func(_ events.Hash, p keystore.Party) bool { return handlers[p.Role] == nil })
+	f.enrolled = found
 	return err
 }
 
 // match finds the entries of an event that are the next ones of some party.
 func (f *fold) match(s *keystore.Sealed) {
+	r := reading{opener: keystore.Opener{Sealed: s}}
 	for k, slot := range s.Leaf.Slots {
 		if t, ok := f.expected[slot.Label]; ok {
 			if from, only := f.only[t.party.ID]; only && s.Revision < from {
 				continue
 			}
 			delete(f.expected, slot.Label)
-			f.steps = append(f.steps, step{sealed: s, slot: uint16(k), track: t, number: t.next})
+			r.steps = append(r.steps, step{slot: uint16(k), track: t, number: t.next})
 			if t.keyErr == nil && t.parked == nil {
 				t.next++
 				f.expected[events.EntryLabel(t.party.Handle, t.next)] = t
@@ -182,6 +172,9 @@ func (f *fold) match(s *keystore.Sealed) {
 			f.expected[events.EntryLabel(party.Handle, 0)] = t
 		}
 	}
+	if len(r.steps) > 0 {
+		f.readings = append(f.readings, r)
+	}
 }
 
 // collect puts the rows together in the order of the stream. A party that fails
@@ -189,20 +182,8 @@ func (f *fold) match(s *keystore.Sealed) {
 func (f *fold) collect() (*Changes, error) {
 	c := &Changes{From: f.state.Next, Turn: f.state.Turn, Next: f.state.Next}
 	failed := 0
-	for i := range f.steps {
-		s := &f.steps[i]
-		switch {
-		case s.track.parked != nil:
-		case s.err != nil:
-			s.track.next = s.number
-			s.track.parked = &Parked{Party: s.track.party.ID, Index: s.sealed.Revision, Class: classOf(s.err), Since: f.now}
-			c.Parked = append(c.Parked, *s.track.parked)
-			failed++
-		default:
-			c.add(s.added)
-			s.track.moved = true
-			s.track.next = s.number + 1
-		}
+	for i := range f.readings {
+		failed += f.collectFrom(&f.readings[i], c)
 	}
 	for _, t := range f.tracks {
 		if t.moved {
@@ -214,6 +195,26 @@ func (f *fold) collect() (*Changes, error) {
 	}
 	c.Recipients = merged(c.Recipients)
 	return c, nil
+}
+
+// collectFrom adds what one event adds, and returns how many parties it parks.
+func (f *fold) collectFrom(r *reading, c *Changes) (failed int) {
+	for i := range r.steps {
+		s := &r.steps[i]
+		switch {
+		case s.track.parked != nil:
+		case s.err != nil:
+			s.track.next = s.number
+			s.track.parked = &Parked{Party: s.track.party.ID, Index: r.opener.Revision, Class: classOf(s.err), Since: f.now}
+			c.Parked = append(c.Parked, *s.track.parked)
+			failed++
+		default:
+			c.add(s.added)
+			s.track.moved = true
+			s.track.next = s.number + 1
+		}
+	}
+	return failed
 }
 
 // merged adds up the descriptions that are the same: a store is told each once.

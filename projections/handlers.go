@@ -20,15 +20,14 @@ func recordDisclosure(o *occurrence) (Additions, error) {
 	if !ok {
 		return Additions{}, errContents
 	}
+	facts, err := o.factsOf(share)
+	if err != nil {
+		return Additions{}, err
+	}
 	row := o.entry()
-	row.OccurredAt = share.Occurred.At
+	row.OccurredAt, row.Facts = share.Occurred.At, facts
 	row.RecipientID, row.Recipient = share.Recipient.ID, share.Recipient.LegalName
 	row.Country, row.Category = share.Recipient.Country, share.Recipient.Category
-	facts, err := events.MarshalJSON(share)
-	if err != nil {
-		return Additions{}, errContents
-	}
-	row.Facts = string(facts)
 	if o.Content.Private != nil {
 		private, err := events.MarshalJSON(o.Content.Private)
 		if err != nil {
@@ -53,9 +52,9 @@ func describeRecipient(o *occurrence) (Additions, error) {
 	if !storable(r.ID, r.LegalName, r.Address, r.Contact, r.Representative, r.Country, r.Category, r.Role) {
 		return Additions{}, errContents
 	}
-	at := o.recorded()
+	at, index := o.recorded(), o.opener.Revision
 	return Additions{Recipients: []Description{{Party: o.party, Recipient: r, Usage: Usage{
-		FirstIndex: o.sealed.Revision, LastIndex: o.sealed.Revision, First: at, Last: at,
+		FirstIndex: index, LastIndex: index, First: at, Last: at,
 		Shares: 1, Subjects: share.Extent.Subjects,
 	}}}}, nil
 }
@@ -63,12 +62,12 @@ func describeRecipient(o *occurrence) (Additions, error) {
 // entry is the row of the entry as recorded, without what its event says.
 func (o *occurrence) entry() Entry {
 	return Entry{
-		Party: o.party, Number: o.number, Index: o.sealed.Revision, EventID: o.sealed.ID,
-		Type: o.sealed.Type, Recorded: o.recorded(),
+		Party: o.party, Number: o.number, Index: o.opener.Revision, EventID: o.opener.ID,
+		Type: o.opener.Type, Recorded: o.recorded(),
 	}
 }
 
-func (o *occurrence) recorded() time.Time { return time.UnixMilli(int64(o.sealed.Leaf.TimeMS)).UTC() }
+func (o *occurrence) recorded() time.Time { return time.UnixMilli(int64(o.opener.Leaf.TimeMS)).UTC() }
 
 // storable reports whether every store keeps the texts as they are: PostgreSQL
 // refuses NUL and what is not UTF-8, and would halt everybody's page.

@@ -45,26 +45,20 @@ func TestKilledProjecting(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := projectionstest.Place(place).MustOpen(t, projectionstest.Origin)
-	var models []*projections.ReadModel
-	for _, name := range modelNames {
-		m, err := projections.OpenReadModel(t.Context(), store, keys, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer m.Close()
-		models = append(models, m)
+	m, err := projections.OpenReadModel(t.Context(), store, keys)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, m := range models {
-		next, err := m.Position(t.Context())
-		if err != nil {
+	defer m.Close()
+	next, err := m.Position(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rest := all[next:]; len(rest) > 0; rest = rest[min(5, len(rest)):] {
+		if err := m.Apply(t.Context(), rest[:min(5, len(rest))]); err != nil {
 			t.Fatal(err)
 		}
-		for rest := all[next:]; len(rest) > 0; rest = rest[min(10, len(rest)):] {
-			if err := m.Apply(t.Context(), rest[:min(10, len(rest))]); err != nil {
-				t.Fatal(err)
-			}
-			fmt.Println("committed")
-		}
+		fmt.Println("committed")
 	}
 }
 
@@ -93,10 +87,7 @@ func TestKillStores(t *testing.T) {
 		if err := killProjecting(t, p, s.Dir, -1); err != nil {
 			t.Fatalf("the last child: %v", err)
 		}
-		store := p.MustOpen(t, projectionstest.Origin)
-		for _, name := range modelNames {
-			checkFold(t, s, store, name)
-		}
+		checkFold(t, s, p.MustOpen(t, projectionstest.Origin))
 	})
 }
 

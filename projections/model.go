@@ -5,42 +5,50 @@ import (
 	"github.com/sharetrail/sharetrail/internal/keystore"
 )
 
-// Names of the read models.
-const (
-	BySubject   = "disclosures-by-subject"
-	ByRecipient = "disclosures-by-recipient"
-	Register    = "recipients"
-)
+// Name is that of the read model in a store, in status and in logs.
+const Name = "parties"
 
-// model is what makes one read model differ from another: whose sequences it
-// follows, and what each type of event adds to its rows.
-type model struct {
-	name     string
-	role     events.Role
-	handlers map[string]handler // by event type
+// handlers say what each type of event adds to the rows, by the role of the party
+// whose entry it is. Parties of other roles are not followed. A party whose entry
+// has no handler is parked, so that a new type of event cannot be overlooked.
+var handlers = map[events.Role]map[string][]handler{
+	events.RoleSubject: {
+		events.TypeDisclosureRecorded: {recordDisclosure},
+	},
+	events.RoleRecipient: {
+		events.TypeDisclosureRecorded: {recordDisclosure, describeRecipient},
+	},
 }
 
 // handler says which rows an entry of a party adds. It is a pure function: what
-// it refuses once it refuses always, and the party is parked. Events whose type
-// has no handler park the party too, so that a new type cannot be overlooked.
+// it refuses once it refuses always, and the party is parked.
 type handler func(*occurrence) (Additions, error)
 
 // occurrence is one entry of one party, opened with the party's key.
 type occurrence struct {
 	*keystore.Opened
-	sealed *keystore.Sealed
+	*reading
 	party  PartyID
 	number uint64
 }
 
-var (
-	bySubject = &model{BySubject, events.RoleSubject, map[string]handler{
-		events.TypeDisclosureRecorded: recordDisclosure,
-	}}
-	byRecipient = &model{ByRecipient, events.RoleRecipient, map[string]handler{
-		events.TypeDisclosureRecorded: recordDisclosure,
-	}}
-	register = &model{Register, events.RoleRecipient, map[string]handler{
-		events.TypeDisclosureRecorded: describeRecipient,
-	}}
-)
+// reading is an event on its way through one goroutine: what several parties'
+// entries share of it is opened once and written down once.
+type reading struct {
+	opener keystore.Opener
+	steps  []step // of the same event
+	facts  string // JSON of event
+	event  events.Event
+}
+
+// factsOf returns the event as JSON.
+func (r *reading) factsOf(e events.Event) (string, error) {
+	if r.event != e {
+		facts, err := events.MarshalJSON(e)
+		if err != nil {
+			return "", errContents
+		}
+		r.facts, r.event = string(facts), e
+	}
+	return r.facts, nil
+}

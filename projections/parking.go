@@ -59,33 +59,46 @@ func classOf(err error) string {
 	return ClassCiphertext
 }
 
-// open opens one entry and has its rows made. Everything in it is a function of
-// the event and the key, so an error is the party's own, and stays.
-func (s *step) open(m *model) {
+// open opens the entries of one event and has their rows made.
+func (r *reading) open() {
+	for i := range r.steps {
+		s := &r.steps[i]
+		s.added, s.err = r.openOne(s)
+	}
+}
+
+// openOne opens one entry. Everything in it is a function of the event and the
+// key, so an error is the party's own, and stays.
+func (r *reading) openOne(s *step) (added Additions, err error) {
 	defer func() {
 		if recover() != nil { // what a panic says may quote personal data
-			s.err = errPanic
+			err = errPanic
 		}
 	}()
 	if s.track.keyErr != nil || s.track.parked != nil {
-		s.err = s.track.keyErr
-		return
+		return Additions{}, s.track.keyErr
 	}
-	handle, known := m.handlers[s.sealed.Type]
+	party := &s.track.party
+	handle, known := handlers[party.Role][r.opener.Type]
 	if !known {
-		s.err = errType
-		return
+		return Additions{}, errType
 	}
-	opened, err := s.sealed.Open(s.slot, s.track.party.Key)
+	opened, err := r.opener.Open(s.slot, party.Key)
 	if err != nil {
-		s.err = err
-		return
+		return Additions{}, err
 	}
-	if c := opened.Content; c.Kind != events.SlotEntry || c.Role != m.role || *c.Number != s.number {
-		s.err = errContents
-		return
+	if c := opened.Content; c.Kind != events.SlotEntry || c.Role != party.Role || *c.Number != s.number {
+		return Additions{}, errContents
 	}
-	s.added, s.err = handle(&occurrence{Opened: opened, sealed: s.sealed, party: s.track.party.ID, number: s.number})
+	o := &occurrence{Opened: opened, reading: r, party: party.ID, number: s.number}
+	for _, h := range handle {
+		more, err := h(o)
+		if err != nil {
+			return Additions{}, err
+		}
+		added.add(more)
+	}
+	return added, nil
 }
 
 func maxWorkers() int { return runtime.GOMAXPROCS(0) }

@@ -56,7 +56,7 @@ func TestOnePartyIsParked(t *testing.T) {
 	projectionstest.Each(t, func(t *testing.T, e projectionstest.Engine) {
 		s := projectionstest.NewStream(t)
 		store := e.New(t).MustOpen(t, projectionstest.Origin)
-		m := open(t, store, s, projections.BySubject)
+		m := open(t, store, s)
 		s.Enrol(events.RoleSubject, "ada", "grace")
 		s.Enrol(events.RoleRecipient, "northwind")
 		s.Share("northwind", "ada", "grace")
@@ -81,7 +81,7 @@ func TestOnePartyIsParked(t *testing.T) {
 		}
 		restore()
 		var refused *projections.ParkedError
-		if _, err := m.List(t.Context(), ada, projections.Cursor{}, 10); !errors.As(err, &refused) || refused.Index != failed || !errors.Is(err, projections.ErrParked) {
+		if _, err := m.List(t.Context(), events.RoleSubject, ada, projections.Cursor{}, 10); !errors.As(err, &refused) || refused.Index != failed || !errors.Is(err, projections.ErrParked) {
 			t.Errorf("listing a parked party: %v", err)
 		}
 		s.Share("northwind", "ada") // the key is back, but its turn has not come
@@ -94,22 +94,22 @@ func TestOnePartyIsParked(t *testing.T) {
 		}
 		s.Share("northwind", "ada", "grace")
 		apply(t, m, s, 100)
-		checkFold(t, s, store, projections.BySubject)
+		checkFold(t, s, store)
 	})
 }
 
-func checkFold(t *testing.T, s *projectionstest.Stream, store projections.Store, name string) {
+func checkFold(t *testing.T, s *projectionstest.Stream, store projections.Store) {
 	t.Helper()
-	_, active, err := store.Versions(t.Context(), name)
+	_, active, err := store.Versions(t.Context(), projections.Name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := store.Open(t.Context(), name, active)
+	v, err := store.Open(t.Context(), projections.Name, active)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer v.Close()
-	pureFold(t, s.Keys, projectionstest.Origin, streamed(t, s)).check(t, name, v, s.Head())
+	pureFold(t, s.Keys, projectionstest.Origin, streamed(t, s)).check(t, v, s.Head())
 }
 
 func streamed(t testing.TB, s *projectionstest.Stream) (all []events.Recorded) {
@@ -132,7 +132,7 @@ func TestClasses(t *testing.T) {
 	} {
 		t.Run(class, func(t *testing.T) {
 			s := projectionstest.NewStream(t)
-			m := open(t, projectionstest.Place(t.TempDir()).MustOpen(t, projectionstest.Origin), s, projections.BySubject)
+			m := open(t, projectionstest.Place(t.TempDir()).MustOpen(t, projectionstest.Origin), s)
 			s.Enrol(events.RoleSubject, "ada", "grace")
 			s.Enrol(events.RoleRecipient, "northwind")
 			s.Share("northwind", "ada", "grace")
@@ -160,7 +160,7 @@ func TestClasses(t *testing.T) {
 // TestTooManyParked: a lost keystore is nobody's own trouble.
 func TestTooManyParked(t *testing.T) {
 	s := projectionstest.NewStream(t)
-	m := open(t, projectionstest.Place(t.TempDir()).MustOpen(t, projectionstest.Origin), s, projections.BySubject)
+	m := open(t, projectionstest.Place(t.TempDir()).MustOpen(t, projectionstest.Origin), s)
 	var people []string
 	for i := range 1001 {
 		people = append(people, fmt.Sprint("p", i))
@@ -219,38 +219,35 @@ func TestRetryGoesOn(t *testing.T) {
 		s := projectionstest.NewStream(t)
 		p := e.New(t)
 		store := p.MustOpen(t, projectionstest.Origin)
-		m := open(t, store, s, projections.ByRecipient)
-		subjects := open(t, store, s, projections.BySubject)
+		m := open(t, store, s)
 		s.Enrol(events.RoleSubject, "ada", "grace", "edsger")
 		s.Enrol(events.RoleRecipient, "northwind")
-		apply(t, subjects, s, 100)
+		apply(t, m, s, 100)
 		restore := lose(t, s, "ada", "grace")
 		for range 6 {
 			s.Share("northwind", "ada", "grace", "edsger")
 		}
-		apply(t, subjects, s, 4)
-		if len(subjects.Parked()) != 2 {
-			t.Fatalf("parked: %+v", subjects.Parked())
+		apply(t, m, s, 4)
+		if len(m.Parked()) != 2 {
+			t.Fatalf("parked: %+v", m.Parked())
 		}
 		restore()
-		for tries := 0; len(subjects.Parked()) > 0; tries++ {
+		for tries := 0; len(m.Parked()) > 0; tries++ {
 			if tries > 20 {
 				t.Fatal("the retry gets nowhere")
 			}
 			s.Share("northwind", "edsger", "ada")
-			apply(t, subjects, s, 100)
+			apply(t, m, s, 100)
 			// Another process opens the same version each time.
-			again := open(t, p.MustOpen(t, projectionstest.Origin), s, projections.BySubject)
+			again := open(t, p.MustOpen(t, projectionstest.Origin), s)
 			if _, err := again.Retry(t.Context(), &cut{s, 2}, projectionstest.StreamName); err != nil && !errors.Is(err, errCut) {
 				t.Fatal(err)
 			}
-			apply(t, subjects, s, 100)
+			apply(t, m, s, 100)
 			s.Share("northwind", "grace")
-			apply(t, subjects, s, 100)
+			apply(t, m, s, 100)
 		}
-		checkFold(t, s, store, projections.BySubject)
-		apply(t, m, s, 100)
-		checkFold(t, s, store, projections.ByRecipient)
+		checkFold(t, s, store)
 	})
 }
 
@@ -263,14 +260,18 @@ func (n nothing) Prove(context.Context, verifier.Query) (verifier.Evidence, erro
 
 func TestNoReportAboutParkedParties(t *testing.T) {
 	s := projectionstest.NewStream(t)
-	m := open(t, projectionstest.Place(t.TempDir()).MustOpen(t, projectionstest.Origin), s, projections.BySubject)
+	m := open(t, projectionstest.Place(t.TempDir()).MustOpen(t, projectionstest.Origin), s)
 	s.Enrol(events.RoleSubject, "ada")
 	s.Enrol(events.RoleRecipient, "northwind")
-	at := s.ShareWith(func(_ string, d *keystore.Draw) { d.Key = [32]byte{} }, "northwind", "ada")
+	at := s.ShareWith(func(name string, d *keystore.Draw) {
+		if name == "ada" {
+			d.Key = [32]byte{}
+		}
+	}, "northwind", "ada")
 	runner, stop := startOn(t, projections.Config{Source: s.Log, Stream: projectionstest.StreamName}, m)
 	var evidence nothing
 	evidence.State.Index = at
-	reports := &projections.Reports{Prover: evidence, Subjects: m, Runner: runner}
+	reports := &projections.Reports{Prover: evidence, Rows: m, Runner: runner}
 	q := verifier.Query{Role: events.RoleSubject, ID: projectionstest.Subject("ada")}
 	if _, err := reports.Write(t.Context(), q); !errors.Is(err, projections.ErrParked) {
 		t.Errorf("Write() = %v", err)

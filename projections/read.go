@@ -65,11 +65,11 @@ func (c *Cursor) UnmarshalText(text []byte) error {
 // List returns up to limit shares of a party from a cursor on, in the order in
 // which they were recorded. ErrParked if the rows about the party are incomplete.
 // Whoever is unknown has an empty listing.
-func (m *ReadModel) List(ctx context.Context, id events.Identity, from Cursor, limit int) (*Listing, error) {
+func (m *ReadModel) List(ctx context.Context, role events.Role, id events.Identity, from Cursor, limit int) (*Listing, error) {
 	limit = min(max(limit, 1), maxLimit)
-	page, err := m.entries(ctx, id, EntryQuery{From: from.From, Limit: limit + 1, UpTo: upTo(from.AsOf)})
+	page, err := m.entries(ctx, role, id, EntryQuery{From: from.From, Limit: limit + 1, UpTo: upTo(from.AsOf)})
 	if err != nil {
-		return nil, fmt.Errorf("listing %s: %w", m.Name(), err)
+		return nil, fmt.Errorf("listing the entries of a %s: %w", role, err)
 	}
 	l := &Listing{AsOf: page.Next, Disclosures: []Disclosure{}}
 	if from.AsOf != 0 {
@@ -82,7 +82,7 @@ func (m *ReadModel) List(ctx context.Context, id events.Identity, from Cursor, l
 	for _, e := range page.Entries {
 		d, err := e.disclosure()
 		if err != nil {
-			return nil, fmt.Errorf("listing %s: %w", m.Name(), err)
+			return nil, fmt.Errorf("listing the entries of a %s: %w", role, err)
 		}
 		l.Disclosures = append(l.Disclosures, d)
 	}
@@ -99,10 +99,10 @@ func upTo(asOf uint64) uint64 {
 }
 
 // History returns every version of one entry of a party, as recorded first.
-func (m *ReadModel) History(ctx context.Context, id events.Identity, number uint64) ([]Disclosure, error) {
+func (m *ReadModel) History(ctx context.Context, role events.Role, id events.Identity, number uint64) ([]Disclosure, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	party, found, err := m.keys.Party(ctx, m.model.role, id)
+	party, found, err := m.keys.Party(ctx, role, id)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -122,10 +122,10 @@ func (m *ReadModel) History(ctx context.Context, id events.Identity, number uint
 }
 
 // entries asks the view about a party, whoever it is. A parked party is refused.
-func (m *ReadModel) entries(ctx context.Context, id events.Identity, q EntryQuery) (EntryPage, error) {
+func (m *ReadModel) entries(ctx context.Context, role events.Role, id events.Identity, q EntryQuery) (EntryPage, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	party, found, err := m.keys.Party(ctx, m.model.role, id)
+	party, found, err := m.keys.Party(ctx, role, id)
 	if err != nil {
 		return EntryPage{}, err
 	}
@@ -143,10 +143,10 @@ func (m *ReadModel) entries(ctx context.Context, id events.Identity, q EntryQuer
 
 // all returns every entry of a party as recorded, up to and including a leaf.
 // Entries are only ever added above, so the pages tell of one moment.
-func (m *ReadModel) all(ctx context.Context, id events.Identity, upTo uint64) ([]Entry, error) {
+func (m *ReadModel) all(ctx context.Context, role events.Role, id events.Identity, upTo uint64) ([]Entry, error) {
 	var all []Entry
 	for from := uint64(0); ; {
-		page, err := m.entries(ctx, id, EntryQuery{From: from, Limit: maxLimit, UpTo: upTo, AsRecorded: true})
+		page, err := m.entries(ctx, role, id, EntryQuery{From: from, Limit: maxLimit, UpTo: upTo, AsRecorded: true})
 		if err != nil {
 			return nil, err
 		}
@@ -188,7 +188,7 @@ func (m *ReadModel) Recipients(ctx context.Context, q RecipientQuery) (Recipient
 func (m *ReadModel) Descriptions(ctx context.Context, id events.Identity) ([]Description, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	party, found, err := m.keys.Party(ctx, m.model.role, id)
+	party, found, err := m.keys.Party(ctx, events.RoleRecipient, id)
 	if err != nil || !found {
 		return nil, err
 	}

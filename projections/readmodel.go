@@ -14,14 +14,15 @@ import (
 
 var _ Projection = (*ReadModel)(nil)
 
-// ReadModel is one of the read models: the version of it that is in use. It is a
-// [Projection] to a Runner, and answers queries.
+// ReadModel is what the stream says, as rows: entries by party, the register of
+// recipients. All of it follows one position, so that each event is read, opened
+// and decoded once. It is a [Projection] to a Runner, and answers queries, both by
+// the version that is in use.
 //
 // Whose a slot is, only its label tells. The view keeps the next label of each
 // party; new parties are learned from the events that enrol them. So nothing but
 // rows is kept from page to page, and any process may apply the next page.
 type ReadModel struct {
-	model   *model
 	store   Store
 	keys    *keystore.Store
 	secrets *keystore.Secrets
@@ -37,20 +38,11 @@ type ReadModel struct {
 	version int
 }
 
-// OpenReadModel opens the version in use of the read model BySubject,
-// ByRecipient or Register. If there is none, it is begun.
-func OpenReadModel(ctx context.Context, store Store, keys *keystore.Store, name string) (*ReadModel, error) {
+// OpenReadModel opens the version in use. If there is none, it is begun.
+func OpenReadModel(ctx context.Context, store Store, keys *keystore.Store) (*ReadModel, error) {
 	m := &ReadModel{store: store, keys: keys, now: time.Now}
-	for _, known := range []*model{bySubject, byRecipient, register} {
-		if known.name == name {
-			m.model = known
-		}
-	}
-	if m.model == nil {
-		return nil, fmt.Errorf("opening the read model %q: there is none of this name", name)
-	}
 	if err := m.open(ctx); err != nil {
-		return nil, fmt.Errorf("opening the read model %s: %w", name, err)
+		return nil, fmt.Errorf("opening the read model %s: %w", Name, err)
 	}
 	return m, nil
 }
@@ -100,7 +92,7 @@ func (m *ReadModel) Close() error {
 }
 
 // Name implements [Projection].
-func (m *ReadModel) Name() string { return m.model.name }
+func (m *ReadModel) Name() string { return Name }
 
 // Version returns the version in use.
 func (m *ReadModel) Version() int {
@@ -176,7 +168,7 @@ func (m *ReadModel) applyOnce(ctx context.Context, view View, page []events.Reco
 }
 
 func (m *ReadModel) fold(sealed []*keystore.Sealed, state State) *fold {
-	return &fold{model: m.model, keys: m.keys, secrets: m.secrets, state: state, now: m.now(), sealed: sealed}
+	return &fold{keys: m.keys, state: state, now: m.now(), sealed: sealed}
 }
 
 // readState reads the state and remembers who is parked.

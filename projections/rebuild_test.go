@@ -32,12 +32,12 @@ func TestRebuild(t *testing.T) {
 		s := projectionstest.NewStream(t)
 		p := e.New(t)
 		store := p.MustOpen(t, projectionstest.Origin)
-		m := open(t, store, s, projections.BySubject)
+		m := open(t, store, s)
 		s.Enrol(events.RoleSubject, "ada", "grace")
 		s.Enrol(events.RoleRecipient, "northwind")
 		shares(s, 20)
 		apply(t, m, s, 7)
-		p.Exec(t, projections.BySubject, 1, "DELETE FROM entry WHERE number = 3")
+		p.Exec(t, projections.Name, 1, "DELETE FROM entry WHERE number = 3")
 		ada := projectionstest.Subject("ada")
 
 		// The first try is cut off in the middle.
@@ -76,9 +76,9 @@ func TestRebuild(t *testing.T) {
 		}
 		shares(s, 3)
 		apply(t, m, s, 100)
-		checkFold(t, s, store, projections.BySubject)
+		checkFold(t, s, store)
 		// The next process finds the new version; the old one can be put back, or go.
-		again := open(t, store, s, projections.BySubject)
+		again := open(t, store, s)
 		if again.Version() != 2 {
 			t.Errorf("version %d is in use", again.Version())
 		}
@@ -107,7 +107,7 @@ func TestRebuild(t *testing.T) {
 // the place of one that has them.
 func TestRebuildRefusesParked(t *testing.T) {
 	s := projectionstest.NewStream(t)
-	m := open(t, projectionstest.Place(t.TempDir()).MustOpen(t, projectionstest.Origin), s, projections.BySubject)
+	m := open(t, projectionstest.Place(t.TempDir()).MustOpen(t, projectionstest.Origin), s)
 	s.Enrol(events.RoleSubject, "ada", "grace")
 	s.Enrol(events.RoleRecipient, "northwind")
 	s.ShareWith(func(name string, d *keystore.Draw) {

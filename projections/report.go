@@ -28,13 +28,12 @@ type Prover interface {
 
 // Reports writes report files and answers listings.
 type Reports struct {
-	Prover     Prover
-	Subjects   *ReadModel // BySubject
-	Recipients *ReadModel // ByRecipient
-	Runner     *Runner
-	Trust      *verifier.Trust
-	Key        note.Signer
-	Now        func() time.Time
+	Prover Prover
+	Rows   *ReadModel
+	Runner *Runner
+	Trust  *verifier.Trust
+	Key    note.Signer
+	Now    func() time.Time
 }
 
 // Report is a finished report: the file, and what its own check said of it.
@@ -45,13 +44,13 @@ type Report struct {
 
 // ListBySubject lists the shares that concern a person.
 func (r *Reports) ListBySubject(ctx context.Context, id events.Identity, after Cursor, limit int) (*Listing, error) {
-	return r.Subjects.List(ctx, id, after, limit)
+	return r.Rows.List(ctx, events.RoleSubject, id, after, limit)
 }
 
 // ListByRecipient lists what a recipient received, with nothing that names or
 // describes a subject.
 func (r *Reports) ListByRecipient(ctx context.Context, id events.Identity, after Cursor, limit int) (*Listing, error) {
-	return r.Recipients.List(ctx, id, after, limit)
+	return r.Rows.List(ctx, events.RoleRecipient, id, after, limit)
 }
 
 // Write makes the report about a subject or a recipient. It waits until the read
@@ -59,18 +58,17 @@ func (r *Reports) ListByRecipient(ctx context.Context, id events.Identity, after
 // file as its reader will before handing it out. ErrParked if the read model is
 // incomplete about the party.
 func (r *Reports) Write(ctx context.Context, q verifier.Query) (*Report, error) {
-	view, err := r.view(q.Role)
-	if err != nil {
-		return nil, fmt.Errorf("writing a report: %w", err)
+	if handlers[q.Role] == nil {
+		return nil, fmt.Errorf("writing a report: there are no rows about a %s", q.Role)
 	}
 	evidence, err := r.Prover.Prove(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("writing a report: %w", err)
 	}
-	if err := r.Runner.WaitFor(ctx, evidence.State.Index, view.Name()); err != nil {
+	if err := r.Runner.WaitFor(ctx, evidence.State.Index, Name); err != nil {
 		return nil, fmt.Errorf("waiting for the read model: %w", err)
 	}
-	rows, err := view.all(ctx, q.ID, evidence.State.Index)
+	rows, err := r.Rows.all(ctx, q.Role, q.ID, evidence.State.Index)
 	if err != nil {
 		return nil, fmt.Errorf("writing a report: %w", err)
 	}
@@ -92,16 +90,6 @@ func (r *Reports) Write(ctx context.Context, q verifier.Query) (*Report, error) 
 		return nil, fmt.Errorf("checking a report before handing it out: %w", err)
 	}
 	return &Report{File: file, Verdict: verdict}, nil
-}
-
-func (r *Reports) view(role events.Role) (*ReadModel, error) {
-	switch {
-	case role == events.RoleSubject && r.Subjects != nil:
-		return r.Subjects, nil
-	case role == events.RoleRecipient && r.Recipients != nil:
-		return r.Recipients, nil
-	}
-	return nil, fmt.Errorf("there is no read model about a %s", role)
 }
 
 // agree reports whether the rows are the entries: the same leaves in the same

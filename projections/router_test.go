@@ -22,7 +22,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	_ "modernc.org/sqlite"
@@ -30,6 +29,7 @@ import (
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/events/pubsub"
 	"github.com/sharetrail/sharetrail/events/pubsub/pubsubtest"
+	"github.com/sharetrail/sharetrail/internal/leaktest"
 	"github.com/sharetrail/sharetrail/projections"
 )
 
@@ -53,7 +53,7 @@ type tally struct {
 
 func openTally(t *testing.T, name, path string) *tally {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+	db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate&_pragma=busy_timeout(60000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,8 +189,6 @@ func start(t *testing.T, cfg projections.Config, ps ...projections.Projection) (
 	}
 }
 
-func noLeaks(t *testing.T) { t.Cleanup(func() { goleak.VerifyNone(t) }) }
-
 func mustStop(t *testing.T, stop func() error) {
 	t.Helper()
 	if err := stop(); err != nil {
@@ -221,7 +219,7 @@ var errBusy = fmt.Errorf("database is locked: %w", driver.ErrBadConn)
 // TestExactlyOnce mixes random page boundaries, transient and lasting errors,
 // panics, commits with a lost answer, and restarts.
 func TestExactlyOnce(t *testing.T) {
-	noLeaks(t)
+	leaktest.None(t)
 	const total = 2400
 	rng := rand.New(rand.NewPCG(3, 4))
 	log := pubsubtest.NewLog()
@@ -342,7 +340,7 @@ func runChild(t *testing.T, path string, commits int) error {
 // TestDrainUnderLoad ends a Runner again and again while events arrive and pages
 // are in flight: they commit, their contexts live, and after Run nothing is running.
 func TestDrainUnderLoad(t *testing.T) {
-	noLeaks(t)
+	leaktest.None(t)
 	log, dir := pubsubtest.NewLog(), t.TempDir()
 	ctx, quiet := context.WithCancel(t.Context())
 	filled := make(chan struct{})

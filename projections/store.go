@@ -112,7 +112,9 @@ func (a *Additions) add(more Additions) {
 	a.Recipients = append(a.Recipients, more.Recipients...)
 }
 
-// Entry is one version of one entry of a party.
+// Entry is one version of one entry of a party. But for the party, the numbers and
+// what the party's own slot says, all entries of one event say the same: stores
+// may keep it once for the leaf.
 type Entry struct {
 	Party   PartyID
 	Number  uint64 // the party's entry number
@@ -130,6 +132,20 @@ type Entry struct {
 	Category    string
 	Facts       string // JSON of the event
 	Private     string // JSON of the party's own slot; empty if it has none
+}
+
+// ByEvent returns one entry of each event, by its leaf, for the rows that say what
+// all entries of the event say.
+func ByEvent(all []Entry) []*Entry {
+	var one []*Entry
+	seen := map[uint64]bool{}
+	for i := range all {
+		if e := &all[i]; !seen[e.Index] {
+			seen[e.Index] = true
+			one = append(one, e)
+		}
+	}
+	return one
 }
 
 // Description is what a recipient was like according to some shares.

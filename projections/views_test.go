@@ -14,19 +14,18 @@ import (
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/events/esdb"
 	"github.com/sharetrail/sharetrail/ledger"
+	"github.com/sharetrail/sharetrail/ledger/decide"
 	"github.com/sharetrail/sharetrail/ledger/ledgertest"
 	"github.com/sharetrail/sharetrail/projections"
 	"github.com/sharetrail/sharetrail/projections/projectionstest"
 	"github.com/sharetrail/sharetrail/verifier"
 )
 
-var modelNames = []string{projections.BySubject, projections.ByRecipient, projections.Register}
-
-// views are the running read models of a ledger of the test.
+// views is the running read model of a ledger of the test.
 type views struct {
-	subjects, recipients, register *projections.ReadModel
-	runner                         *projections.Runner
-	stop                           func() error
+	model  *projections.ReadModel
+	runner *projections.Runner
+	stop   func() error
 }
 
 func openViews(t *testing.T, l *ledgertest.Ledger, p projectionstest.Place) *views {
@@ -35,20 +34,15 @@ func openViews(t *testing.T, l *ledgertest.Ledger, p projectionstest.Place) *vie
 	if err != nil {
 		t.Fatal(err)
 	}
-	var models []*projections.ReadModel
-	var all []projections.Projection
-	for _, name := range modelNames {
-		m, err := projections.OpenReadModel(t.Context(), store, l.Keys, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		models, all = append(models, m), append(all, m)
+	m, err := projections.OpenReadModel(t.Context(), store, l.Keys)
+	if err != nil {
+		t.Fatal(err)
 	}
-	v := &views{subjects: models[0], recipients: models[1], register: models[2]}
+	v := &views{model: m}
 	v.runner, err = projections.NewRunner(projections.Config{
 		Source: l.Store, Stream: ledger.Stream(ledgertest.ID), PageSize: 3, Backoff: none,
 		Head: func(context.Context) (uint64, error) { return l.Status().Accepted, nil },
-	}, all...)
+	}, m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,11 +56,7 @@ func openViews(t *testing.T, l *ledgertest.Ledger, p projectionstest.Place) *vie
 		}
 		stopped = true
 		cancel()
-		err := <-done
-		for _, m := range models {
-			err = errors.Join(err, m.Close())
-		}
-		return errors.Join(err, closeStore())
+		return errors.Join(<-done, m.Close(), closeStore())
 	}
 	t.Cleanup(func() {
 		if err := v.stop(); err != nil {
@@ -100,7 +90,12 @@ func identity(t *testing.T, l *ledgertest.Ledger, text string) events.Identity {
 
 func mustList(t *testing.T, m *projections.ReadModel, id events.Identity) []projections.Disclosure {
 	t.Helper()
-	l, err := m.List(t.Context(), id, projections.Cursor{}, 1000)
+	return mustListAs(t, m, events.RoleSubject, id)
+}
+
+func mustListAs(t *testing.T, m *projections.ReadModel, role events.Role, id events.Identity) []projections.Disclosure {
+	t.Helper()
+	l, err := m.List(t.Context(), role, id, projections.Cursor{}, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,8 +112,8 @@ func TestRowsAreWhatWasRecorded(t *testing.T) {
 		v.catchUp(t, l)
 
 		row := func(number uint64, a ledger.Accepted, cmd ledger.Command, about string) projections.Disclosure {
-			d := projections.Disclosure{Number: number, Index: a.Index, EventID: a.ID, Share: cmd.Record.Disclosure}
-			d.Share.Extent = events.Extent{Subjects: uint64(len(cmd.Record.Subjects))}
+			d := projections.Disclosure{Number: number, Index: a.Index, EventID: a.ID, Share: cmd.Record.(*decide.RecordDisclosure).Disclosure}
+			d.Share.Extent = events.Extent{Subjects: uint64(len(cmd.Record.(*decide.RecordDisclosure).Subjects))}
 			if about != "" {
 				d.Private = &events.Private{Description: "order of " + about}
 			}
@@ -127,11 +122,11 @@ func TestRowsAreWhatWasRecorded(t *testing.T) {
 		northwind := identity(t, l, "org:northwind")
 		for name, c := range map[string]struct{ want, got []projections.Disclosure }{
 			"ada": {[]projections.Disclosure{row(0, first, commands[0], "ada"), row(1, second, commands[1], "ada")},
-				mustList(t, v.subjects, person(t, l, "ada"))},
-			"grace":  {[]projections.Disclosure{row(0, first, commands[0], "grace")}, mustList(t, v.subjects, person(t, l, "grace"))},
-			"nobody": {[]projections.Disclosure{}, mustList(t, v.subjects, person(t, l, "nobody"))},
+				mustList(t, v.model, person(t, l, "ada"))},
+			"grace":  {[]projections.Disclosure{row(0, first, commands[0], "grace")}, mustList(t, v.model, person(t, l, "grace"))},
+			"nobody": {[]projections.Disclosure{}, mustList(t, v.model, person(t, l, "nobody"))},
 			"northwind": {[]projections.Disclosure{row(0, first, commands[0], ""), row(1, second, commands[1], "")},
-				mustList(t, v.recipients, northwind)},
+				mustListAs(t, v.model, events.RoleRecipient, northwind)},
 		} {
 			for i := range c.got {
 				if at := c.got[i].Recorded; at.IsZero() || time.Since(at) > time.Hour {
@@ -143,12 +138,12 @@ func TestRowsAreWhatWasRecorded(t *testing.T) {
 				t.Errorf("rows about %s (-want +got):\n%s", name, diff)
 			}
 		}
-		page, err := v.register.Recipients(t.Context(), projections.RecipientQuery{Limit: 10})
+		page, err := v.model.Recipients(t.Context(), projections.RecipientQuery{Limit: 10})
 		if err != nil || len(page.Recipients) != 1 {
 			t.Fatalf("the register: %+v, %v", page, err)
 		}
 		r := page.Recipients[0]
-		if r.Recipient != commands[0].Record.Disclosure.Recipient || r.Shares != 2 || r.Subjects != 3 ||
+		if r.Recipient != commands[0].Record.(*decide.RecordDisclosure).Disclosure.Recipient || r.Shares != 2 || r.Subjects != 3 ||
 			r.FirstIndex != first.Index || r.LastIndex != second.Index || page.Next < second.Index+1 {
 			t.Errorf("the register has %+v", r)
 		}
@@ -172,7 +167,7 @@ func TestForeignEventsAreNotProjected(t *testing.T) {
 	v := openViews(t, l, projectionstest.Place(t.TempDir()))
 	l.MustRecord(t, ledgertest.Share("two", "ada"))
 	v.catchUp(t, l)
-	if rows := mustList(t, v.subjects, person(t, l, "ada")); len(rows) != 2 {
+	if rows := mustList(t, v.model, person(t, l, "ada")); len(rows) != 2 {
 		t.Errorf("%d rows instead of 2", len(rows))
 	}
 }
@@ -184,8 +179,7 @@ func newReports(t *testing.T, l *ledgertest.Ledger, v *views) *projections.Repor
 		t.Fatal(err)
 	}
 	return &projections.Reports{
-		Prover: l.Running.Ledger, Subjects: v.subjects, Recipients: v.recipients,
-		Runner: v.runner, Trust: l.Trust(), Key: secrets.Report, Now: time.Now,
+		Prover: l.Running.Ledger, Rows: v.model, Runner: v.runner, Trust: l.Trust(), Key: secrets.Report, Now: time.Now,
 	}
 }
 
@@ -209,22 +203,24 @@ func TestReportRefusesWhatTheLogDoesNotSay(t *testing.T) {
 				t.Fatalf("Write() about a %s = %+v, %v", q.Role, report, err)
 			}
 		}
-		for _, tamper := range []string{
-			"UPDATE entry SET leaf_index = leaf_index - 1 WHERE number = 1",
-			"UPDATE entry SET recipient = 'Somebody else' WHERE number = 0",
-			"UPDATE entry SET occurred_at = '2020-01-01T00:00:00Z' WHERE number = 0",
-			"UPDATE entry SET facts = replace(facts, 'card token', 'name') WHERE number = 1",
-			"UPDATE entry SET private = '' WHERE number = 1",
-			"DELETE FROM entry WHERE number = 1",
+		const entry, fact = "entry", "fact" // of ada, and of the share
+		for _, tamper := range []struct{ table, statement string }{
+			{entry, "UPDATE entry SET leaf_index = leaf_index - 1 WHERE number = 1 AND private <> ''"},
+			{entry, "UPDATE entry SET private = '' WHERE number = 1"},
+			{entry, "DELETE FROM entry WHERE number = 1 AND private <> ''"},
+			{fact, "UPDATE fact SET recipient = 'Somebody else'"},
+			{fact, "UPDATE fact SET occurred_at = '2020-01-01T00:00:00Z'"},
+			{fact, "UPDATE fact SET facts = replace(facts, 'card token', 'name')"},
+			{fact, "DELETE FROM fact"},
 		} {
-			p.Exec(t, projections.BySubject, 1, "CREATE TABLE kept AS SELECT * FROM entry; "+tamper)
+			p.Exec(t, projections.Name, 1, fmt.Sprintf("CREATE TABLE kept AS SELECT * FROM %s; %s", tamper.table, tamper.statement))
 			if _, err := reports.Write(t.Context(), ada); !errors.Is(err, projections.ErrDisagree) {
-				t.Errorf("after %s: Write() = %v, want ErrDisagree", tamper, err)
+				t.Errorf("after %s: Write() = %v, want ErrDisagree", tamper.statement, err)
 			}
-			if _, err := reports.Write(t.Context(), northwind); err != nil {
-				t.Errorf("after %s: Write() about the recipient = %v", tamper, err)
+			if _, err := reports.Write(t.Context(), northwind); errors.Is(err, projections.ErrDisagree) != (tamper.table == fact) {
+				t.Errorf("after %s: Write() about the recipient = %v", tamper.statement, err)
 			}
-			p.Exec(t, projections.BySubject, 1, "DELETE FROM entry; INSERT INTO entry SELECT * FROM kept; DROP TABLE kept")
+			p.Exec(t, projections.Name, 1, fmt.Sprintf("DELETE FROM %s; INSERT INTO %s SELECT * FROM kept; DROP TABLE kept", tamper.table, tamper.table))
 		}
 		if _, err := reports.Write(t.Context(), ada); err != nil {
 			t.Errorf("after all was put right: %v", err)
@@ -258,7 +254,7 @@ func TestReportAboutNobody(t *testing.T) {
 func TestListingsOfOneMoment(t *testing.T) {
 	projectionstest.Each(t, func(t *testing.T, e projectionstest.Engine) {
 		s := projectionstest.NewStream(t)
-		m := open(t, e.New(t).MustOpen(t, projectionstest.Origin), s, projections.BySubject)
+		m := open(t, e.New(t).MustOpen(t, projectionstest.Origin), s)
 		s.Enrol(events.RoleSubject, "ada", "grace")
 		s.Enrol(events.RoleRecipient, "northwind")
 		for range 10 {
@@ -269,7 +265,7 @@ func TestListingsOfOneMoment(t *testing.T) {
 		var cursor projections.Cursor
 		var seen []uint64
 		for {
-			l, err := m.List(t.Context(), ada, cursor, 4)
+			l, err := m.List(t.Context(), events.RoleSubject, ada, cursor, 4)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -308,7 +304,7 @@ func TestReadModelsArePrivate(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "views")
 	openViews(t, l, projectionstest.Place(dir))
 	files, err := os.ReadDir(dir)
-	if err != nil || len(files) < 4 {
+	if err != nil || len(files) < 2 {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
 	for _, f := range files {
@@ -323,7 +319,7 @@ func TestReadModelsArePrivate(t *testing.T) {
 
 func TestLag(t *testing.T) {
 	s := projectionstest.NewStream(t)
-	m := open(t, projectionstest.Place(t.TempDir()).MustOpen(t, projectionstest.Origin), s, projections.BySubject)
+	m := open(t, projectionstest.Place(t.TempDir()).MustOpen(t, projectionstest.Origin), s)
 	s.Enrol(events.RoleSubject, "ada")
 	s.Enrol(events.RoleRecipient, "northwind")
 	now := time.Unix(1000, 0) // the log stores event n at second n
@@ -382,16 +378,16 @@ func startOn(t *testing.T, cfg projections.Config, p projections.Projection) (*p
 	return runner, func() error { cancel(); return <-ended }
 }
 
-// open opens a read model of a stream.
-func open(t testing.TB, store projections.Store, s *projectionstest.Stream, name string) *projections.ReadModel {
+// open opens the read model of a stream.
+func open(t testing.TB, store projections.Store, s *projectionstest.Stream) *projections.ReadModel {
 	t.Helper()
-	m, err := projections.OpenReadModel(t.Context(), store, s.Keys, name)
+	m, err := projections.OpenReadModel(t.Context(), store, s.Keys)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if err := m.Close(); err != nil {
-			t.Errorf("closing %s: %v", name, err)
+			t.Errorf("closing the read model: %v", err)
 		}
 	})
 	return m

@@ -43,7 +43,7 @@ func CheckReport(b []byte, role events.Role, id string, pinned *Trust) (*Verdict
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{report: report, trust: own, verdict: &Verdict{Pinned: pinned != nil}}
+	c := &checker{versions: map[uint64]uint64{}, report: report, trust: own, verdict: &Verdict{Pinned: pinned != nil}}
 	if pinned != nil {
 		c.trust = pinned
 	} else if err := checkSignature(signed, doc, own); err != nil {
@@ -83,6 +83,10 @@ type checker struct {
 	handle       events.Hash
 	enrolledAt   uint64
 	enrolledTime uint64
+
+	// Of the entries so far: their leaves, and how often each was amended, by index.
+	leafHashes []events.Hash
+	versions   map[uint64]uint64
 }
 
 // maxTimeMS is the last millisecond of the year 9999, beyond which no date can

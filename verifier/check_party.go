@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -113,8 +114,7 @@ func (c *checker) entry(i uint64, e Entry) (*ShownEntry, *events.Leaf, error) {
 	if err := CheckMember(c.state.MapRoot, label, value, e.Member); err != nil {
 		return nil, nil, refute(name, "the index does not lead to this entry")
 	}
-	if content.Kind != events.SlotEntry || content.Role != c.role || *content.Number != i || content.TargetIndex != nil ||
-		!slices.Equal(content.ID, []byte(c.id)) {
+	if content.Kind != events.SlotEntry || content.Role != c.role || *content.Number != i || !slices.Equal(content.ID, []byte(c.id)) {
 		return nil, nil, refute(name, "the slot is not this party's entry")
 	}
 	// Enrolled events carry no entries: they would count and show nothing.
@@ -136,12 +136,58 @@ func (c *checker) entry(i uint64, e Entry) (*ShownEntry, *events.Leaf, error) {
 	if !events.Whole(e.Type, facts.Fields()) {
 		return nil, nil, refute(name, "it lacks fields that every %s has", Plain(e.Type))
 	}
-	share, ok := event.(*events.DisclosureRecorded)
-	if ok && c.role == events.RoleRecipient && share.Recipient.ID != c.id.String() {
-		return nil, nil, refute(name, "it is about what another recipient received")
+	names := events.RecipientsIn(event)
+	if c.role == events.RoleRecipient && len(names) > 0 && !slices.Contains(names, c.id.String()) {
+		return nil, nil, refute(name, "it is about another recipient")
 	}
-	return &ShownEntry{Number: i, Index: e.Index, ID: e.EventID, TimeMS: l.TimeMS, Event: event, Private: content.Private,
-		Later: ok && c.later(share, l.TimeMS)}, l, nil
+	shown := &ShownEntry{Number: i, Index: e.Index, ID: e.EventID, TimeMS: l.TimeMS, Event: event, Private: content.Private}
+	c.leafHashes = append(c.leafHashes, events.LeafHash(e.Leaf))
+	if shown.About, err = c.about(name, content, event); err != nil {
+		return nil, nil, err
+	}
+	if share := events.ShareIn(event); share != nil {
+		shown.Later = c.later(share, l.TimeMS)
+	}
+	return shown, l, nil
+}
+
+// about finds the earlier entry that an event is about. Every event of such a type
+// names one, but for those who join a record by it.
+func (c *checker) about(name string, content *events.SlotContent, event events.Event) (*uint64, error) {
+	types := events.About(event.Type())
+	if content.TargetIndex == nil {
+		if len(types) > 0 && !c.joins(event) {
+			return nil, refute(name, "it does not say which entry it is about")
+		}
+		return nil, nil
+	}
+	at, found := slices.BinarySearchFunc(c.verdict.Entries, *content.TargetIndex, func(e ShownEntry, index uint64) int {
+		return cmp.Compare(e.Index, index)
+	})
+	if !found || !slices.Contains(types, c.verdict.Entries[at].Event.Type()) ||
+		c.leafHashes[at] != events.Hash(content.TargetLeaf) {
+		return nil, refute(name, "it is about something that is no earlier entry of this party, or none that such an event can be about")
+	}
+	target := &c.verdict.Entries[at]
+	if amended, ok := event.(*events.DisclosureAmended); ok {
+		if c.versions[target.Index]++; amended.Amendment.Version != c.versions[target.Index] {
+			return nil, refute(name, "it is amendment %d of an entry whose amendment %d would be next", amended.Amendment.Version, c.versions[target.Index])
+		}
+	}
+	return &target.Number, nil
+}
+
+// joins reports whether the party may have an entry in an event without one in
+// the record that it is about: whoever was added to a share, and whoever received
+// it from its recipient.
+func (c *checker) joins(event events.Event) bool {
+	switch e := event.(type) {
+	case *events.SubjectsAdded:
+		return c.role == events.RoleSubject
+	case *events.OnwardReported:
+		return c.role == events.RoleRecipient && e.Recipient.ID == c.id.String()
+	}
+	return false
 }
 
 // later reports whether a share is dated after it was recorded. A time is cut to

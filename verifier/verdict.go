@@ -37,6 +37,9 @@ type ShownEntry struct {
 	Event   events.Event
 	Private *events.Private
 	Later   bool // it says that it happened later than it was recorded
+	// About is the number of the earlier entry that this one is about, such as the
+	// share that it amends or retracts; nil if it stands for itself.
+	About *uint64 `json:",omitempty"`
 }
 
 // conclude words the verdict. It speaks of the time before the state: an entry
@@ -58,7 +61,7 @@ func (v *Verdict) conclude() {
 	v.NotShown = []string{
 		"that an independent auditor replayed the index: the trust file pins none, so a false index would not be noticed here",
 		"that independent witnesses saw this checkpoint: the trust file pins none, so another reader could have been shown another history",
-		"other names of this party (aliases), erased or rotated sequences, sealed entries and amendments by reference: not in this version of the format",
+		"other names of this party (aliases), erased or rotated sequences, and sealed entries: not in this version of the format",
 		"that the times of recording are right: they are the ledger's own clock",
 		"that every real share was recorded, or recorded about the right person: no log can show that",
 	}

@@ -92,7 +92,8 @@ func (b *bencher) bulk(ctx context.Context) error {
 	return nil
 }
 
-// recorders record one share after the other, n of them beside each other.
+// recorders record one share after the other, n of them beside each other, each
+// at least one.
 func (b *bencher) recorders(ctx context.Context, n int) error {
 	disk, err := fdatasync(b.data)
 	if err != nil {
@@ -104,7 +105,7 @@ func (b *bencher) recorders(ctx context.Context, n int) error {
 	var g errgroup.Group
 	for range n {
 		g.Go(func() error {
-			for time.Since(start) < b.each {
+			for first := true; first || time.Since(start) < b.each; first = false {
 				mu.Lock()
 				share := b.made.share()
 				mu.Unlock()

@@ -98,7 +98,7 @@ func TestVerbsBesideEachOther(t *testing.T) {
 	for range 6 {
 		all.Go(func() {
 			out, stderr, code := sharetrail(t, "record", "--data", dir, "--subject", person, "--recipient", "org:a", "--recipient-name", "A",
-				"--country", "DE", "--category", "processor", "--reason", "consent", "--shared", "name", "--statement", "s/1", "--json")
+				"--country", "DE", "--category", "processor", "--reason", "consent", "--shared", "name", "--statement", "s/1", "--json", "--patience", "10m")
 			var p api.Position
 			if err := json.Unmarshal([]byte(out), &p); code != 0 || err != nil {
 				t.Errorf("exit %d, %v: %s%s", code, err, out, stderr)

@@ -18,46 +18,42 @@ import (
 // pageOfEvents is how many events are projected by one transaction.
 const pageOfEvents = 500
 
-// readModels are the read models of a data directory, each a file in views/.
-var readModels = []string{projections.BySubject, projections.ByRecipient, projections.Register}
-
-// compareViews projects the stream into new files, as far as each read model
-// says it is, and compares the files.
+// compareViews projects the stream into a new file, as far as the read model says
+// it is, and compares the files.
 func compareViews(ctx context.Context, dir string, keys *keystore.Store, store ledger.Store, stream string) (rows uint64, err error) {
 	tmp, err := os.MkdirTemp("", "sharetrail-fsck-")
 	if err != nil {
 		return 0, fmt.Errorf("projecting again: %w", err)
 	}
 	defer os.RemoveAll(tmp)
-	for _, name := range readModels {
-		next, version, err := projectTo(ctx, filepath.Join(dir, "views"), name, keys, nil)
-		if err != nil {
-			return rows, err
-		}
-		again, fresh, err := projectTo(ctx, tmp, name, keys, func(m *projections.ReadModel) error {
-			return projectAgain(ctx, m, store, stream, next)
-		})
-		if err != nil {
-			return rows, err
-		}
-		if again != next {
-			return rows, fmt.Errorf("the read model %s has projected %d events, and the stream has %d: %w", name, next, again, ledger.ErrCorrupt)
-		}
-		// How often rows were committed, and the schema's history, are no content.
-		n, err := sqlite.Same(ctx, viewFile(filepath.Join(dir, "views"), name, version), viewFile(tmp, name, fresh), "progress", "goose_db_version")
-		if rows += n; err != nil {
-			return rows, fmt.Errorf("the read model %s and the stream: %w. Delete the directory views: the next start projects it again", name, err)
-		}
+	views := filepath.Join(dir, "views")
+	next, version, err := projectTo(ctx, views, keys, nil)
+	if err != nil {
+		return 0, err
+	}
+	again, fresh, err := projectTo(ctx, tmp, keys, func(m *projections.ReadModel) error {
+		return projectAgain(ctx, m, store, stream, next)
+	})
+	if err != nil {
+		return 0, err
+	}
+	if again != next {
+		return 0, fmt.Errorf("the read model has projected %d events, and the stream has %d: %w", next, again, ledger.ErrCorrupt)
+	}
+	// How often rows were committed, and the schema's history, are no content.
+	rows, err = sqlite.Same(ctx, viewFile(views, version), viewFile(tmp, fresh), "progress", "goose_db_version")
+	if err != nil {
+		return rows, fmt.Errorf("the read model and the stream: %w. Delete the directory views: the next start projects it again", err)
 	}
 	return rows, nil
 }
 
-func viewFile(dir, name string, version int) string {
-	return filepath.Join(dir, fmt.Sprintf("%s-v%d.db", name, version))
+func viewFile(dir string, version int) string {
+	return filepath.Join(dir, fmt.Sprintf("%s-v%d.db", projections.Name, version))
 }
 
-// projectTo opens a read model, does something with it, and tells how far it is.
-func projectTo(ctx context.Context, dir, name string, keys *keystore.Store, do func(*projections.ReadModel) error) (next uint64, version int, err error) {
+// projectTo opens the read model, does something with it, and tells how far it is.
+func projectTo(ctx context.Context, dir string, keys *keystore.Store, do func(*projections.ReadModel) error) (next uint64, version int, err error) {
 	secrets, err := keys.Secrets(ctx)
 	if err != nil {
 		return 0, 0, err
@@ -67,7 +63,7 @@ func projectTo(ctx context.Context, dir, name string, keys *keystore.Store, do f
 		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, views.Close()) }()
-	m, err := projections.OpenReadModel(ctx, views, keys, name)
+	m, err := projections.OpenReadModel(ctx, views, keys)
 	if err != nil {
 		return 0, 0, err
 	}

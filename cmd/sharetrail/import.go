@@ -34,7 +34,7 @@ type importFlags struct {
 }
 
 func (f *importFlags) register(cmd *cobra.Command) {
-	f.dataFlags.register(cmd)
+	f.dataFlags.registerWaiting(cmd)
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "check every row, store nothing")
 	cmd.Flags().StringVar(&f.rejects, "rejects", "", "`file` for the rows that are refused, .csv or .jsonl; default FILE.rejects.csv")
 	cmd.Flags().StringVar(&f.wait, "wait", "accepted", "what to wait for: accepted or published")

@@ -48,7 +48,7 @@ with it. The list does not say in which country a vendor is: record asks for it.
 			return result.tell(cmd.OutOrStdout(), dryRun, asJSON)
 		},
 	}
-	f.register(cmd)
+	f.registerWaiting(cmd)
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "check every vendor, store nothing")
 	cmd.Flags().StringVar(&rejectsPath, "rejects", "", "`file` for the vendors that are refused, .csv or .jsonl; default FILE.rejects.csv")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "answer in JSON")

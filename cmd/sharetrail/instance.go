@@ -278,7 +278,7 @@ func (in *instance) openLog(ctx context.Context, origin, address string) (*trill
 	return trillianlog.Open(ctx, conf)
 }
 
-// openViews opens the read models and what runs and reads them.
+// openViews opens the read model and what runs and reads it.
 func (in *instance) openViews(ctx context.Context, keys *keystore.Store, store *esdb.Store) (*projections.Reports, error) {
 	secrets, err := keys.Secrets(ctx)
 	if err != nil {
@@ -289,28 +289,22 @@ func (in *instance) openViews(ctx context.Context, keys *keystore.Store, store *
 		return nil, err
 	}
 	in.onClose(views.Close)
-	var followers []projections.Projection
-	models := map[string]*projections.ReadModel{}
-	for _, name := range readModels {
-		m, err := projections.OpenReadModel(ctx, views, keys, name)
-		if err != nil {
-			return nil, err
-		}
-		in.onClose(m.Close)
-		if next, err := m.Position(ctx); err != nil {
-			return nil, err
-		} else if accepted := in.ledger.Status().Accepted; next > accepted {
-			return nil, fmt.Errorf("the read model %s has projected %d events and the stream has %d: it belongs to another copy of the stream; stop, delete %s, and it is built again",
-				name, next, accepted, filepath.Join(in.dir, "views"))
-		}
-		models[name], followers = m, append(followers, m)
+	model, err := projections.OpenReadModel(ctx, views, keys)
+	if err != nil {
+		return nil, err
+	}
+	in.onClose(model.Close)
+	if next, err := model.Position(ctx); err != nil {
+		return nil, err
+	} else if accepted := in.ledger.Status().Accepted; next > accepted {
+		return nil, fmt.Errorf("the read model has projected %d events and the stream has %d: it belongs to another copy of the stream; stop, delete %s, and it is built again",
+			next, accepted, filepath.Join(in.dir, "views"))
 	}
 	in.runner, err = projections.NewRunner(projections.Config{
 		Source: store, Stream: in.ledger.Stream(), Logger: in.log.Named("projections"),
 		Head: func(context.Context) (uint64, error) { return in.ledger.Status().Accepted, nil },
-	}, followers...)
+	}, model)
 	return &projections.Reports{
-		Prover: in.ledger, Subjects: models[projections.BySubject], Recipients: models[projections.ByRecipient],
-		Runner: in.runner, Trust: in.ledger.Trust(), Key: secrets.Report, Now: time.Now,
+		Prover: in.ledger, Rows: model, Runner: in.runner, Trust: in.ledger.Trust(), Key: secrets.Report, Now: time.Now,
 	}, err
 }

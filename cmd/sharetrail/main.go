@@ -39,7 +39,8 @@ func run(args []string) int {
 	}
 	root.AddCommand(
 		demoCommand(), initCommand(), serveCommand(), statusCommand(),
-		recordCommand(), importCommand(), recipientCommand(), reportCommand(), receiptCommand(), trustCommand(),
+		recordCommand(), amendCommand(), retractCommand(), reattributeCommand(), disputeCommand(), acknowledgeCommand(),
+		consentCommand(), statementCommand(), importCommand(), recipientCommand(), reportCommand(), receiptCommand(), trustCommand(),
 		actorCommand(), fsckCommand(), generateCommand(), benchCommand(),
 	)
 	root.SetArgs(args)

@@ -32,7 +32,7 @@ ID is what recording the share answered.`,
 			})
 		},
 	}
-	f.register(cmd)
+	f.registerWaiting(cmd)
 	cmd.Flags().StringVarP(&output, "output", "o", "", "`file` to write, usually ending in .tlog-proof; default stdout")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "answer in JSON, with the file as one member")
 	return cmd

@@ -35,7 +35,7 @@ func recipientListCommand() *cobra.Command {
 			})
 		},
 	}
-	f.register(cmd)
+	f.registerWaiting(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "answer in JSON")
 	return cmd
 }
@@ -80,7 +80,7 @@ func recipientShowCommand() *cobra.Command {
 			})
 		},
 	}
-	f.register(cmd)
+	f.registerWaiting(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "answer in JSON")
 	return cmd
 }

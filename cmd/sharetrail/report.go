@@ -38,7 +38,7 @@ or with -o into a file that only its owner can read.`,
 			})
 		},
 	}
-	f.register(cmd)
+	f.registerWaiting(cmd)
 	cmd.Flags().StringVar(&f.id, "id", "", "whom the report is about, such as email:ada@example.com")
 	cmd.MarkFlagRequired("id")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "", "`file` to write")

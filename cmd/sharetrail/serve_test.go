@@ -81,6 +81,9 @@ func tryServe(t *testing.T, dir string, more ...string) (p *process, ok bool) {
 	return p, <-serving
 }
 
+// patience tells a process that hangs from one that a busy machine delays.
+const patience = 3 * time.Minute
+
 // signal ends the process and returns how it ended.
 func (p *process) signal(s os.Signal) error {
 	p.t.Helper()
@@ -90,7 +93,7 @@ func (p *process) signal(s os.Signal) error {
 	select {
 	case err := <-p.ended:
 		return err
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		p.t.Fatalf("it does not end on %s", s)
 		return nil
 	}

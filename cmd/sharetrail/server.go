@@ -17,6 +17,7 @@ import (
 type dataFlags struct {
 	data     string
 	logLevel string
+	patience time.Duration // of withServer
 }
 
 func (f *dataFlags) register(cmd *cobra.Command) {
@@ -26,6 +27,12 @@ func (f *dataFlags) register(cmd *cobra.Command) {
 	}
 	cmd.Flags().StringVar(&f.data, "data", dir, "data `directory`; the variable SHARETRAIL_DATA sets the default")
 	cmd.Flags().StringVar(&f.logLevel, "log-level", "warn", "debug, info, warn or error; logs go to stderr")
+}
+
+// registerWaiting is register for a verb that speaks /v1.
+func (f *dataFlags) registerWaiting(cmd *cobra.Command) {
+	f.register(cmd)
+	cmd.Flags().DurationVar(&f.patience, "patience", time.Minute, "how long to wait for another sharetrail that has the directory for itself")
 }
 
 // config is how the ledger of the data directory is opened.
@@ -43,13 +50,10 @@ func (f *dataFlags) config() (instanceConfig, error) {
 	}, nil
 }
 
-// lockPatience is how long a verb waits for another one that has the directory
-// for itself, or for a server that is just starting. For work beside a long
-// import there is serve.
-const lockPatience = time.Minute
-
 // withServer speaks /v1 to the server that runs on the data directory, or to one
-// of its own for as long as do takes.
+// of its own for as long as do takes. It waits for another verb that has the
+// directory for itself, and for a server that is just starting; for work beside a
+// long import there is serve.
 func (f *dataFlags) withServer(ctx context.Context, do func(context.Context, *api.Client) error) error {
 	cfg, err := f.config()
 	if err != nil {
@@ -59,7 +63,7 @@ func (f *dataFlags) withServer(ctx context.Context, do func(context.Context, *ap
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
 	hint := time.After(2 * time.Second)
-	for patience := time.After(lockPatience); ; {
+	for patience := time.After(f.patience); ; {
 		if api.Reachable(ctx, f.data) {
 			return do(ctx, api.NewClient(f.data))
 		}
@@ -75,7 +79,7 @@ func (f *dataFlags) withServer(ctx context.Context, do func(context.Context, *ap
 		case <-hint:
 			fmt.Fprintf(os.Stderr, "waiting for another sharetrail on %s to finish\n", f.data)
 		case <-patience:
-			return fmt.Errorf("waiting for %s: %w", lockPatience, err)
+			return fmt.Errorf("waiting for %s (--patience): %w", f.patience, err)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -19,7 +19,8 @@ func statusCommand() *cobra.Command {
 		Short: "Say how far the ledger is",
 		Long: `Counts leaves: accepted (durable), logged (in Trillian's tree), published (under a
 signed checkpoint), and how many each read model has. Exits with 1 if something
-needs help: a read model that stands still, or events that are not ours.`,
+needs help: a read model that stands still, a log that takes no leaves, or events
+that are not ours.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var s api.Status
@@ -33,13 +34,13 @@ needs help: a read model that stands still, or events that are not ours.`,
 			return showStatus(cmd.OutOrStdout(), s, asJSON)
 		},
 	}
-	f.register(cmd)
+	f.registerWaiting(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "answer in JSON")
 	return cmd
 }
 
 func showStatus(out io.Writer, s api.Status, asJSON bool) error {
-	healthy := s.Foreign == 0
+	healthy := s.Foreign == 0 && s.Blocked == ""
 	for _, p := range s.Projections {
 		healthy = healthy && p.Halted == ""
 	}
@@ -55,6 +56,9 @@ func showStatus(out io.Writer, s api.Status, asJSON bool) error {
 			if p.Halted != "" {
 				fmt.Fprintf(w, "  halted\t%s\n", p.Halted)
 			}
+		}
+		if s.Blocked != "" {
+			fmt.Fprintf(w, "blocked\t%s\n", s.Blocked)
 		}
 		if s.Foreign > 0 {
 			fmt.Fprintf(w, "foreign\t%d events in the stream are not this ledger's: find who writes there\n", s.Foreign)

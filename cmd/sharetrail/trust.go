@@ -36,7 +36,7 @@ letters.`,
 			})
 		},
 	}
-	f.register(cmd)
+	f.registerWaiting(cmd)
 	cmd.Flags().StringVarP(&output, "output", "o", "", "`file` to write; default stdout")
 	return cmd
 }

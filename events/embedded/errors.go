@@ -80,6 +80,8 @@ func statusOf(err error) error {
 		return status.FromContextError(err).Err()
 	case errors.Is(err, errBusy), errors.Is(err, errClosing):
 		return status.Error(codes.Unavailable, err.Error())
+	case errors.Is(err, errFull): // clients must not wait for it as for a server that comes back
+		return status.Error(codes.ResourceExhausted, err.Error())
 	}
 	if s, ok := status.FromError(err); ok {
 		return s.Err()

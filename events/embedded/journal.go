@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"modernc.org/sqlite"
+	driver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/sharetrail/sharetrail/internal/sqlite"
 )
 
 const (
@@ -19,6 +21,7 @@ const (
 
 var (
 	errBusy   = errors.New("the event store cannot write now")
+	errFull   = errors.New("the disk of the event store is full")
 	errBroken = errors.New("the event store writes no more until it is opened again")
 )
 
@@ -140,10 +143,14 @@ func (j *journal) failed(ctx context.Context, err error) error {
 	if j.broken != nil {
 		return err
 	}
-	var cause *sqlite.Error
+	if sqlite.IsFull(err) {
+		j.log.Warn("append refused: no space is left", zap.Error(err))
+		return fmt.Errorf("%w: %w", errFull, err)
+	}
+	var cause *driver.Error
 	if errors.As(err, &cause) {
 		switch cause.Code() & 0xff {
-		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 			j.log.Warn("append refused", zap.Error(err))
 			return fmt.Errorf("%w: %w", errBusy, err)
 		}

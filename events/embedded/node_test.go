@@ -7,19 +7,18 @@ import (
 	"path/filepath"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/events/embedded"
 	"github.com/sharetrail/sharetrail/events/esdb"
 	"github.com/sharetrail/sharetrail/events/eventstest"
+	"github.com/sharetrail/sharetrail/internal/leaktest"
 )
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(crashDir); dir != "" {
 		appendUntilKilled(dir) // this process is the child of TestCrash
 	}
-	goleak.VerifyTestMain(m)
+	leaktest.Main(m)
 }
 
 func openNode(t *testing.T, c embedded.Config) *embedded.Node {

@@ -4,16 +4,15 @@ import (
 	"os"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/sharetrail/sharetrail/events/embedded"
 	"github.com/sharetrail/sharetrail/events/esdb"
 	"github.com/sharetrail/sharetrail/events/eventstest"
+	"github.com/sharetrail/sharetrail/internal/leaktest"
 )
 
 var _ eventstest.Store = (*esdb.Store)(nil)
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 func TestEmbedded(t *testing.T) {
 	store := openStore(t, esdb.Config{Target: openNode(t, embedded.Config{Path: t.TempDir()}).Target()})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"google.golang.org/grpc/codes"
@@ -74,6 +75,10 @@ func typed(err error) error {
 		if clientCode(err) == code {
 			return fmt.Errorf("%w: %v", sentinel, err)
 		}
+	}
+	// The same code says that a message is too large for gRPC.
+	if code, ok := grpcStatus(err); ok && code == codes.ResourceExhausted && !strings.Contains(err.Error(), "larger than max") {
+		return fmt.Errorf("%w: %v", events.ErrNoSpace, err)
 	}
 	return err
 }

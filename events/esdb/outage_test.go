@@ -58,6 +58,9 @@ func together(t *testing.T, ctx context.Context, s *esdb.Store, check func(error
 	group.Wait()
 }
 
+// patience tells a call that hangs from one that a busy machine delays.
+const patience = 2 * time.Minute
+
 // TestServerAway takes the server away from under many callers: each returns
 // when its context ends, and none hangs.
 func TestServerAway(t *testing.T) {
@@ -70,7 +73,7 @@ func TestServerAway(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
 		start := time.Now()
 		together(t, ctx, store, func(err error) bool { return errors.Is(err, context.DeadlineExceeded) })
-		if took := time.Since(start); took > 2*time.Second {
+		if took := time.Since(start); took > patience {
 			t.Errorf("the calls took %v", took)
 		}
 		cancel()
@@ -97,7 +100,7 @@ func TestServerSilent(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("opening answered %v", err)
 	}
-	if took := time.Since(start); took > 8*time.Second {
+	if took := time.Since(start); took > patience {
 		t.Fatalf("opening took %v", took)
 	}
 }

@@ -22,7 +22,7 @@ import (
 )
 
 // patience ends a test that hangs. No test waits for it otherwise.
-const patience = 30 * time.Second
+const patience = 3 * time.Minute
 
 // Store is an event store as the suite sees it. The promises are those of
 // package events/esdb.

@@ -12,13 +12,13 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
 	"github.com/sharetrail/sharetrail/events/embedded"
 	"github.com/sharetrail/sharetrail/events/esdb"
+	"github.com/sharetrail/sharetrail/internal/leaktest"
 )
 
 // TestMain also makes other programs of the test binary: a node that can be
@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 	// Watermill's suite leaves its own behind: collectors that nobody closes, and
 	// forwarders of messages that nobody reads any more.
 	const watermill = "github.com/ThreeDotsLabs/watermill"
-	goleak.VerifyTestMain(m,
+	leaktest.Main(m,
 		goleak.IgnoreAnyFunction(watermill+"/pubsub/tests.TestReconnect.func2"),
 		goleak.IgnoreAnyFunction(watermill+"/internal/subscriber.(*multiplier).Subscribe.func2"),
 		goleak.IgnoreAnyFunction(watermill+"/internal/subscriber.(*multiplier).Subscribe.func3"))
@@ -195,7 +195,7 @@ func (n *nodeProcess) connect(t *testing.T) *esdb.Store {
 }
 
 func connect(dir string, logger *zap.Logger) (*esdb.Store, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	return esdb.Open(ctx, esdb.Config{Target: "unix://" + socketIn(dir), Logger: logger})
 }

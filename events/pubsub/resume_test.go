@@ -3,6 +3,7 @@ package pubsub_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -132,10 +133,11 @@ func TestNodeRestarts(t *testing.T) {
 		"group":      pubsub.NewGroupSubscriber(pubsub.GroupConfig{Source: store, Backoff: soon, Group: "test"}),
 	}
 	published := make(chan error, 1)
+	restarted := make(chan error, 2)
 	go func() {
 		for n := range 200 {
 			if n == 50 || n == 120 {
-				go node.restart()
+				go func() { restarted <- node.restart() }()
 			}
 			if err := pub.Publish(stream, numbered(10*n, 10*n+3)...); err != nil {
 				published <- err
@@ -162,7 +164,7 @@ func TestNodeRestarts(t *testing.T) {
 		}
 		sub.Close()
 	}
-	if err := <-published; err != nil {
+	if err := errors.Join(<-published, <-restarted, <-restarted); err != nil {
 		t.Fatal(err)
 	}
 	got := ids(t, store, stream)

@@ -13,7 +13,7 @@ import (
 )
 
 // patience ends a test that hangs. No test waits for it otherwise.
-const patience = 30 * time.Second
+const patience = 3 * time.Minute
 
 // openStore returns the real client of a real node in this process.
 func openStore(t *testing.T) *esdb.Store {

@@ -23,6 +23,36 @@ var access = map[string][]actor.Role{
 	"get-disclosure":     {actor.Admin, actor.Counsel, actor.Recorder, actor.Auditor},
 	"get-receipt":        {actor.Admin, actor.Counsel, actor.Recorder, actor.Auditor},
 
+	"get-record": {actor.Admin, actor.Counsel, actor.Recorder, actor.Auditor},
+
+	"open-series":            {actor.Admin, actor.Counsel, actor.Recorder},
+	"update-series":          {actor.Admin, actor.Counsel, actor.Recorder},
+	"close-series":           {actor.Admin, actor.Counsel, actor.Recorder},
+	"record-possible":        {actor.Admin, actor.Counsel, actor.Recorder},
+	"acknowledge-disclosure": {actor.Admin, actor.Counsel, actor.Recorder},
+	"report-onward":          {actor.Admin, actor.Counsel, actor.Recorder},
+
+	"amend-disclosure":       {actor.Admin, actor.Counsel},
+	"retract-disclosure":     {actor.Admin, actor.Counsel},
+	"reattribute-disclosure": {actor.Admin, actor.Counsel},
+	"add-subjects":           {actor.Admin, actor.Counsel},
+	"dispute-disclosure":     {actor.Admin, actor.Counsel},
+	"resolve-dispute":        {actor.Admin, actor.Counsel},
+
+	"register-recipient":  {actor.Admin, actor.Counsel},
+	"change-recipient":    {actor.Admin, actor.Counsel},
+	"merge-recipients":    {actor.Admin, actor.Counsel},
+	"change-relationship": {actor.Admin, actor.Counsel},
+	"add-subprocessor":    {actor.Admin, actor.Counsel},
+	"publish-statement":   {actor.Admin, actor.Counsel},
+	"release-taxonomy":    {actor.Admin, actor.Counsel},
+	"release-profile":     {actor.Admin, actor.Counsel},
+
+	"give-consent":     {actor.Admin, actor.Counsel, actor.Recorder},
+	"refuse-consent":   {actor.Admin, actor.Counsel, actor.Recorder},
+	"withdraw-consent": {actor.Admin, actor.Counsel, actor.Recorder},
+	"expire-consent":   {actor.Admin, actor.Counsel, actor.Recorder},
+
 	"write-report": {actor.Admin, actor.Counsel, actor.Reader},
 	"get-report":   {actor.Admin, actor.Counsel, actor.Reader},
 

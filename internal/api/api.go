@@ -74,6 +74,10 @@ func newAPI(cfg Config) (*http.ServeMux, huma.API) {
 	config.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
 	config.Tags = []*huma.Tag{
 		{Name: "shares", Description: "Record shares of personal data; prove that one is in the log."},
+		{Name: "corrections", Description: "Amend, retract, dispute: the record stays, and what became of it stands beside it."},
+		{Name: "recipients", Description: "What recipients are, answer and pass on, in their own registers."},
+		{Name: "consents", Description: "What people agreed or objected to."},
+		{Name: "documents", Description: "Statements, taxonomies and profiles, in the controller's register."},
 		{Name: "reports", Description: "What the ledger holds about one person, with proofs."},
 		{Name: "ledger", Description: "How far the ledger is, and what its readers pin."},
 		{Name: "actors", Description: "Who may use the network listener, and as what."},
@@ -84,6 +88,7 @@ func newAPI(cfg Config) (*http.ServeMux, huma.API) {
 	api.UseMiddleware(s.authorize(api))
 	s.schemas = api.OpenAPI().Components.Schemas
 	s.registerShares(api)
+	s.registerCommands(api)
 	s.registerReports(api)
 	s.registerLedger(api)
 	s.registerBook(api)
@@ -117,13 +122,14 @@ type positionOutput struct {
 	Body     Position
 }
 
-// command asks for a share to be recorded. Keys are each actor's own.
-func command(ctx context.Context, key string, r *Record) ledger.Command {
+// command asks for something to be recorded. Keys are each actor's own.
+func command(ctx context.Context, key string, record decide.Command) ledger.Command {
 	a, _ := actor.FromContext(ctx) // authorize knew it
-	return ledger.Command{
-		Recorder: a.Name, Key: key,
-		Record: &decide.RecordDisclosure{Disclosure: r.DisclosureRecorded, Subjects: r.Subjects},
-	}
+	return ledger.Command{Recorder: a.Name, Key: key, Record: record}
+}
+
+func (r *Record) command() decide.Command {
+	return &decide.RecordDisclosure{Disclosure: r.DisclosureRecorded, Subjects: r.Subjects}
 }
 
 func (s *server) record(ctx context.Context, in *recordInput) (*positionOutput, error) {
@@ -134,7 +140,7 @@ func (s *server) record(ctx context.Context, in *recordInput) (*positionOutput, 
 	if p := s.shape(in.RawBody, s.share, &body); p != nil {
 		return nil, p
 	}
-	accepted, err := s.Ledger.Record(ctx, command(ctx, in.Key, &body))
+	accepted, err := s.Ledger.Record(ctx, command(ctx, in.Key, body.command()))
 	if err != nil {
 		return nil, s.problem(err)
 	}

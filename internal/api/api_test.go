@@ -14,11 +14,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/internal/actor"
 	"github.com/sharetrail/sharetrail/internal/api"
+	"github.com/sharetrail/sharetrail/internal/leaktest"
 	"github.com/sharetrail/sharetrail/ledger/decide"
 	"github.com/sharetrail/sharetrail/ledger/ledgertest"
 	"github.com/sharetrail/sharetrail/projections"
@@ -26,7 +25,7 @@ import (
 	"github.com/sharetrail/sharetrail/verifier"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // served is a real ledger behind its socket.
 type served struct {
@@ -49,7 +48,7 @@ func serve(t *testing.T) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
-	views, err := projections.OpenReadModel(ctx, store, l.Keys, projections.BySubject)
+	views, err := projections.OpenReadModel(ctx, store, l.Keys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +64,7 @@ func serve(t *testing.T) *served {
 		Ledger: l.Ledger, Runner: runner, Files: &api.Files{Dir: filepath.Join(l.Dir, "reports")},
 		Book: &api.AddressBook{Path: filepath.Join(l.Dir, "recipients.json")}, Actors: actors,
 		Reports: &projections.Reports{
-			Prover: l.Ledger, Subjects: views, Runner: runner, Trust: l.Trust(), Key: secrets.Report, Now: time.Now,
+			Prover: l.Ledger, Rows: views, Runner: runner, Trust: l.Trust(), Key: secrets.Report, Now: time.Now,
 		},
 	})
 	server := &http.Server{Handler: api.Owner(handler)}

@@ -55,6 +55,14 @@ func (c *Client) RecordJSON(ctx context.Context, key, wait string, share json.Ra
 	return p, err
 }
 
+// Post records what an operation under path takes, such as
+// /v1/disclosures/ID/amendments. wait is "accepted" or "published".
+func (c *Client) Post(ctx context.Context, path, key, wait string, body any) (Position, error) {
+	var p Position
+	err := c.call(ctx, http.MethodPost, path+"?wait="+url.QueryEscape(wait), map[string]string{"Idempotency-Key": key}, body, &p)
+	return p, err
+}
+
 // Disclosure tells how far a recorded share is.
 func (c *Client) Disclosure(ctx context.Context, id string) (Position, error) {
 	var p Position

@@ -33,7 +33,7 @@ func (s *server) registerShares(api huma.API) {
 		Description: "Answers once the share is accepted: durable, its leaf index known. " +
 			"Repeating it with the same key and content answers the same; with other content it is refused.",
 		MaxBodyBytes: 1 << 20, BodyReadTimeout: 10 * time.Second, SkipValidateBody: true,
-		Errors: []int{400, 408, 409, 413, 415, 422, 500, 503},
+		Errors: []int{400, 408, 409, 413, 415, 422, 500, 503, 507},
 	}
 	huma.Register(api, *record, s.record)
 	s.share = takes[Record](api, api.OpenAPI().Paths[record.Path].Post, "application/json")
@@ -44,7 +44,7 @@ func (s *server) registerShares(api huma.API) {
 		Description: "One JSON document a line, {\"key\": ..., \"share\": ...}, up to 1000 lines. Each line is decided by itself: " +
 			"a bad one is answered with its problem and changes nothing for the others. With dry_run everything is checked and nothing stored.",
 		MaxBodyBytes: maxBatchBytes, BodyReadTimeout: time.Minute, SkipValidateBody: true,
-		Errors: []int{400, 408, 413, 415, 422, 500, 503},
+		Errors: []int{400, 408, 413, 415, 422, 500, 503, 507},
 	}
 	huma.Register(api, batch, s.batch)
 	takes[BatchLine](api, api.OpenAPI().Paths[batch.Path].Post, "application/jsonl", "application/x-ndjson")
@@ -56,11 +56,17 @@ func (s *server) registerShares(api huma.API) {
 		Errors:      []int{404, 422, 500},
 	}, s.disclosure)
 	huma.Register(api, huma.Operation{
+		OperationID: "get-record", Method: http.MethodGet, Path: "/v1/records/{id}", Tags: []string{"shares"},
+		Summary:     "Where a record is",
+		Description: "Like that of a share, for whatever can be recorded.",
+		Errors:      []int{404, 422, 500},
+	}, s.disclosure)
+	huma.Register(api, huma.Operation{
 		OperationID: "get-receipt", Method: http.MethodGet, Path: "/v1/disclosures/{id}/receipt", Tags: []string{"shares"},
 		Summary: "Prove that a share is in the log",
 		Description: "A c2sp.org/tlog-proof: the leaf (in the extra line), its index, the inclusion proof and the newest checkpoint. " +
 			"It holds no personal data. Waits until the share is published.",
-		Errors: []int{404, 422, 500, 503},
+		Errors: []int{404, 422, 500, 503, 507},
 	}, s.receipt)
 }
 
@@ -70,7 +76,7 @@ func (s *server) registerReports(api huma.API) {
 		Summary: "Write the report about a person", DefaultStatus: http.StatusCreated,
 		Description:  "Everything the ledger holds about one person under its newest checkpoint, checked as its reader will before it is handed out.",
 		MaxBodyBytes: 1 << 16, BodyReadTimeout: 10 * time.Second, SkipValidateBody: true,
-		Errors: []int{400, 408, 413, 415, 422, 500, 503},
+		Errors: []int{400, 408, 413, 415, 422, 500, 503, 507},
 	}
 	huma.Register(api, write, s.writeReport)
 	s.subject = takes[ReportRequest](api, api.OpenAPI().Paths[write.Path].Post, "application/json")
@@ -105,7 +111,7 @@ func (s *server) registerBook(api huma.API) {
 		Summary:      "Add or replace recipients",
 		Description:  "All of them or none. An entry is what a person may start from when recording a share; the share keeps its own snapshot.",
 		MaxBodyBytes: maxBatchBytes, BodyReadTimeout: time.Minute, SkipValidateBody: true,
-		Errors: []int{400, 408, 413, 415, 422, 500},
+		Errors: []int{400, 408, 413, 415, 422, 500, 507},
 	}
 	huma.Register(api, put, s.putRecipients)
 	s.entries = takes[BookRequest](api, api.OpenAPI().Paths[put.Path].Post, "application/json")

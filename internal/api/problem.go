@@ -11,6 +11,7 @@ import (
 
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/internal/actor"
+	"github.com/sharetrail/sharetrail/internal/sqlite"
 	"github.com/sharetrail/sharetrail/ledger"
 	"github.com/sharetrail/sharetrail/projections"
 )
@@ -125,6 +126,9 @@ func (s *server) problem(err error) *Problem {
 		return newProblem(http.StatusServiceUnavailable, ledger.ErrNotPublished.Error())
 	case errors.Is(err, projections.ErrParked):
 		return newProblem(http.StatusServiceUnavailable, projections.ErrParked.Error())
+	case errors.Is(err, events.ErrNoSpace), sqlite.IsFull(err):
+		s.Logger.Warn("refused: no space is left", zap.Error(err))
+		return newProblem(http.StatusInsufficientStorage, "no space is left on the disk of the ledger: free some. Nothing needs repair; repeat the request with the same key then")
 	case errors.Is(err, ledger.ErrStopped), errors.Is(err, projections.ErrStopped):
 		return newProblem(http.StatusServiceUnavailable, "the ledger is stopping; nothing was lost, repeat the request with the same key later")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

@@ -37,16 +37,38 @@ type Opened struct {
 // Open opens slot k of an event and its body with a party's key. It succeeds
 // only if everything reproduces the commitments of the leaf.
 func (s *Sealed) Open(slot uint16, key [32]byte) (*Opened, error) {
-	if int(slot) >= len(s.Leaf.Slots) {
-		return nil, fmt.Errorf("opening event %d: it has no slot %d", s.Revision, slot)
+	return (&Opener{Sealed: s}).Open(slot, key)
+}
+
+// Opener opens several slots of one event, one after the other. Slots whose
+// secrets are the same share their body, so it is opened and checked once.
+type Opener struct {
+	*Sealed
+	last *Opened // what was opened last, whole
+}
+
+// Open is [Sealed.Open]. What different slots return may share facts and event.
+func (r *Opener) Open(slot uint16, key [32]byte) (*Opened, error) {
+	if int(slot) >= len(r.Leaf.Slots) {
+		return nil, fmt.Errorf("opening event %d: it has no slot %d", r.Revision, slot)
 	}
 	o := new(Opened)
-	for _, step := range []func(uint16, [32]byte, *Opened) error{s.openPart, s.openEnvelope, s.openBody} {
+	for _, step := range []func(uint16, [32]byte, *Opened) error{r.openPart, r.openEnvelope, r.openBody} {
 		if err := step(slot, key, o); err != nil {
-			return nil, fmt.Errorf("opening slot %d of event %d: %w", slot, s.Revision, err)
+			return nil, fmt.Errorf("opening slot %d of event %d: %w", slot, r.Revision, err)
 		}
 	}
+	r.last = o
 	return o, nil
+}
+
+// OpenSlot opens slot k alone, with a party's key.
+func (s *Sealed) OpenSlot(slot uint16, key [32]byte) (*events.SlotContent, error) {
+	o := new(Opened)
+	if err := s.openPart(slot, key, o); err != nil {
+		return nil, fmt.Errorf("opening slot %d of event %d: %w", slot, s.Revision, err)
+	}
+	return o.Content, nil
 }
 
 func (s *Sealed) openPart(slot uint16, key [32]byte, o *Opened) error {
@@ -76,15 +98,21 @@ func (s *Sealed) openEnvelope(slot uint16, key [32]byte, o *Opened) error {
 		return err
 	}
 	o.Seed, o.DataKey = events.Hash(secrets[:32]), [32]byte(secrets[32:64])
-	if events.CommitEvent(events.Opening(o.Seed, 0), s.ID, s.Type, s.Stream) != s.Leaf.Event {
-		return fmt.Errorf("the event does not match the leaf's commitment: %w", ErrCannotOpen)
-	}
 	return nil
 }
 
-func (s *Sealed) openBody(_ uint16, _ [32]byte, o *Opened) error {
-	padded, err := open(o.DataKey, s.Stored.Body,
-		events.AdditionalData(s.Origin, s.ID, events.BodySlot, events.PurposeBody))
+// openBody opens what the slot's secrets open: everything in it follows from them
+// and the event alone.
+func (r *Opener) openBody(_ uint16, _ [32]byte, o *Opened) error {
+	if r.last != nil && r.last.Seed == o.Seed && r.last.DataKey == o.DataKey {
+		o.Facts, o.Event = r.last.Facts, r.last.Event
+		return nil
+	}
+	if events.CommitEvent(events.Opening(o.Seed, 0), r.ID, r.Type, r.Stream) != r.Leaf.Event {
+		return fmt.Errorf("the event does not match the leaf's commitment: %w", ErrCannotOpen)
+	}
+	padded, err := open(o.DataKey, r.Stored.Body,
+		events.AdditionalData(r.Origin, r.ID, events.BodySlot, events.PurposeBody))
 	if err != nil {
 		return err
 	}
@@ -92,14 +120,14 @@ func (s *Sealed) openBody(_ uint16, _ [32]byte, o *Opened) error {
 	if err != nil {
 		return err
 	}
-	if o.Facts, o.Event, err = events.ParseEvent(s.Type, plain); err != nil {
+	if o.Facts, o.Event, err = events.ParseEvent(r.Type, plain); err != nil {
 		return err
 	}
 	body, err := o.Facts.Body(o.Seed, events.FieldWidth)
 	if err != nil {
 		return err
 	}
-	if body.Root() != s.Leaf.Body {
+	if body.Root() != r.Leaf.Body {
 		return fmt.Errorf("the body does not match the leaf's commitment: %w", ErrCannotOpen)
 	}
 	return nil

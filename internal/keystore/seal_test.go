@@ -155,3 +155,32 @@ func TestFlips(t *testing.T) {
 		}
 	}
 }
+
+// TestOpenerSharesNoMistake: an opener that has the body already still refuses
+// slots that are not the key's, and slots that are another event's.
+func TestOpenerSharesNoMistake(t *testing.T) {
+	mine := keystore.Draw{Key: [32]byte{1}, Label: events.Hash{1}, Content: events.EntryContent(events.RoleSubject, 0, "email\x00a@example.com", nil)}
+	other := keystore.Draw{Key: [32]byte{2}, Label: events.Hash{2}, Content: events.EntryContent(events.RoleRecipient, 0, "org\x00b", nil)}
+	s, foreign := sealed(t, draft(mine, other)), sealed(t, draft(mine, other))
+	k, j := slotOf(s, mine.Label), slotOf(s, other.Label)
+	for slotOf(foreign, other.Label) != j { // a slot's number is bound by itself
+		foreign = sealed(t, draft(mine, other))
+	}
+	r := &keystore.Opener{Sealed: s}
+	first, err := r.Open(uint16(k), mine.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Open(uint16(j), mine.Key); err == nil {
+		t.Error("the other's slot opened with my key")
+	}
+	second, err := r.Open(uint16(j), other.Key)
+	if err != nil || second.Event != first.Event || bytes.Equal(second.Slot, first.Slot) {
+		t.Errorf("the second slot: %+v, %v", second, err)
+	}
+	// The same parties' envelope of another event has other secrets.
+	s.Stored.Slots[j].Envelope = foreign.Stored.Slots[j].Envelope
+	if _, err := r.Open(uint16(j), other.Key); err == nil {
+		t.Error("an envelope of another event opened")
+	}
+}

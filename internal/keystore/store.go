@@ -69,10 +69,12 @@ func (p *Party) bind(what string) []byte {
 // Store is the keystore of one data directory. Its methods may be called from
 // several goroutines.
 type Store struct {
-	db    *sqlite.DB
-	wrap  [32]byte
-	byID  *sql.Stmt
-	cache *cache
+	db       *sqlite.DB
+	wrap     [32]byte
+	byID     *sql.Stmt
+	byIDs    *sql.Stmt // takes a JSON array of numbers
+	byLabels *sql.Stmt // takes a JSON array of texts in base 16
+	cache    *cache
 }
 
 // Open opens or creates the keystore in a directory.
@@ -87,8 +89,14 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	if err := s.loadWrap(ctx, filepath.Join(dir, "wrap.key")); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	if s.byID, err = db.Read.PrepareContext(ctx, selectParty+"id = ?"); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening the keystore: %w", err), db.Close())
+	for to, where := range map[**sql.Stmt]string{
+		&s.byID:     "id = ?",
+		&s.byIDs:    "id IN (SELECT value FROM json_each(?))",
+		&s.byLabels: "label IN (SELECT unhex(value) FROM json_each(?))",
+	} {
+		if *to, err = db.Read.PrepareContext(ctx, selectParty+where); err != nil {
+			return nil, errors.Join(fmt.Errorf("opening the keystore: %w", err), db.Close())
+		}
 	}
 	return s, nil
 }
@@ -206,7 +214,8 @@ func (s *Store) one(ctx context.Context, q querier, where string, args ...any) (
 	return s.scan(q.QueryRowContext(ctx, selectParty+where, args...))
 }
 
-// scan reads and unwraps the row of one party.
+// scan reads and unwraps the row of one party. With ErrCannotOpen it returns
+// whose row it is.
 func (s *Store) scan(row interface{ Scan(...any) error }) (p Party, found bool, err error) {
 	var identity, label, key, handle []byte
 	err = row.Scan(&p.ID, &p.Role, &identity, &p.Generation, &label, &key, &handle)
@@ -217,16 +226,16 @@ func (s *Store) scan(row interface{ Scan(...any) error }) (p Party, found bool, 
 		return Party{}, false, fmt.Errorf("reading a party: %w", err)
 	}
 	if len(label) != len(p.Label) {
-		return Party{}, false, fmt.Errorf("reading a party: its label has %d bytes: %w", len(label), ErrCannotOpen)
+		return Party{ID: p.ID}, false, fmt.Errorf("reading a party: its label has %d bytes: %w", len(label), ErrCannotOpen)
 	}
 	p.Identity, p.Label = events.Identity(identity), events.Hash(label)
 	plain, err := open(s.wrap, key, p.bind("key"))
 	if err != nil {
-		return Party{}, false, fmt.Errorf("unwrapping a party's key: %w", err)
+		return Party{ID: p.ID}, false, fmt.Errorf("unwrapping a party's key: %w", err)
 	}
 	p.Key = [32]byte(plain)
 	if plain, err = open(p.Key, handle, p.bind("handle")); err != nil {
-		return Party{}, false, fmt.Errorf("unwrapping a party's handle: %w", err)
+		return Party{ID: p.ID}, false, fmt.Errorf("unwrapping a party's handle: %w", err)
 	}
 	p.Handle = events.Hash(plain)
 	return p, true, nil

@@ -2,6 +2,7 @@ package keystore_test
 
 import (
 	"bytes"
+	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -199,5 +200,59 @@ func TestNothingInClear(t *testing.T) {
 		if bytes.Contains(b, secret) {
 			t.Errorf("the %s stands in the file", name)
 		}
+	}
+}
+
+// TestBulk asks for many parties at once: those there are, one that is not, and
+// one whose key was made unreadable.
+func TestBulk(t *testing.T) {
+	dir := t.TempDir()
+	s := create(t, dir)
+	var ids []keystore.PartyID
+	labels := []events.Hash{{200}}
+	for i := range 5 {
+		p := add(t, s, strings.Repeat("a", i+1), byte(i+1))
+		ids, labels = append(ids, p.ID), append(labels, p.Label)
+	}
+	if _, err := s.ByID(t.Context(), ids[0]); err != nil { // one of them is in memory
+		t.Fatal(err)
+	}
+	found, err := s.ByLabels(t.Context(), labels)
+	if err != nil || len(found) != 5 {
+		t.Fatalf("%d of 5 labels, %v", len(found), err)
+	}
+	spoil(t, dir, "UPDATE party SET key = zeroblob(72) WHERE id = ?", ids[3])
+	all, err := s.ByIDs(t.Context(), append(ids, 999))
+	if err != nil || len(all) != 6 {
+		t.Fatalf("%d of 6 parties, %v", len(all), err)
+	}
+	for i, id := range ids {
+		got, want := all[id], found[labels[i+1]]
+		if i == 3 {
+			if !errors.Is(got.Err, keystore.ErrCannotOpen) || got.Party != (keystore.Party{ID: id}) {
+				t.Errorf("the party whose key is unreadable: %+v", got)
+			}
+		} else if got.Err != nil || got.Party != want {
+			t.Errorf("party %d: %+v, want %+v", id, got, want)
+		}
+	}
+	if got := all[999]; !errors.Is(got.Err, keystore.ErrNoParty) || got.Party.ID != 999 {
+		t.Errorf("a party that is not there: %+v", got)
+	}
+	if _, err := s.ByLabels(t.Context(), labels); !errors.Is(err, keystore.ErrCannotOpen) {
+		t.Errorf("labels of whom one is unreadable: %v", err)
+	}
+}
+
+// spoil changes the file of a keystore behind its back.
+func spoil(t *testing.T, dir, statement string, args ...any) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(dir, "keys.db")+"?_pragma=busy_timeout(5000)")
+	if err == nil {
+		_, err = db.ExecContext(t.Context(), statement, args...)
+		err = errors.Join(err, db.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -22,8 +22,9 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// busyTimeout is how long a connection waits for another that writes.
-const busyTimeout = 10 * time.Second
+// busyTimeout is how long a connection waits for another that writes. A commit on a
+// disk that others keep busy may take seconds.
+const busyTimeout = time.Minute
 
 // readers is how many connections read at once.
 const readers = 8

@@ -18,6 +18,13 @@ type Party struct {
 	Role    events.Role
 	ID      events.Identity
 	Private *events.Private // what may describe this subject
+	About   *Reference      // the earlier record of this party that the event is about
+}
+
+// Reference names a leaf.
+type Reference struct {
+	Index    uint64
+	LeafHash events.Hash
 }
 
 // Planned is an event that follows from a command: its facts, and whose label
@@ -47,42 +54,41 @@ type State interface {
 	Enrolled(events.Role, events.Identity) bool
 }
 
-// Disclosure decides on a share. The first planned event is the share itself,
-// whose id follows from the command's key alone; what must precede it in the
-// stream follows it here.
-func Disclosure(state State, cmd *RecordDisclosure, now time.Time) ([]Planned, error) {
+// About implements [Command].
+func (*RecordDisclosure) About() (events.ID, bool) { return events.ID{}, false }
+
+// Decide implements [Command].
+func (cmd *RecordDisclosure) Decide(state State, _ *Target, now time.Time) ([]Planned, error) {
 	share := cmd.Disclosure
-	if share.Extent != (events.Extent{}) {
-		return nil, &events.FieldError{Field: "extent", Rule: "is counted by the ledger", Next: "leave it out"}
-	}
-	if share.Occurred.Precision == "instant" {
-		share.Occurred.Precision = "" // the default has one spelling
-	}
+	normalise(&share)
 	if err := share.Validate(now); err != nil {
 		return nil, err
 	}
-	recipient, err := events.ParseIdentity(state.Identities(), share.Recipient.ID)
-	if err != nil {
-		return nil, inField("recipient.id", err)
+	return sharing(state, &share, &share, cmd.Subjects)
+}
+
+// normalise gives what has a default its one spelling.
+func normalise(share *events.DisclosureRecorded) {
+	if share.Occurred.Precision == "instant" {
+		share.Occurred.Precision = ""
 	}
-	share.Recipient.ID = recipient.String()
-	subjects, err := parseSubjects(state, cmd.Subjects)
+}
+
+// sharing plans an event that holds a share, for its recipient and subjects.
+func sharing(state State, e events.Event, share *events.DisclosureRecorded, subjects []Subject) ([]Planned, error) {
+	if share.Extent != (events.Extent{}) {
+		return nil, &events.FieldError{Field: "extent", Rule: "is counted by the ledger", Next: "leave it out"}
+	}
+	recipient, err := recipientIn(state, "recipient.id", &share.Recipient.ID)
 	if err != nil {
 		return nil, err
 	}
-	share.Extent = events.Extent{Subjects: uint64(len(subjects))}
-	parties := append([]Party{{Role: events.RoleRecipient, ID: recipient}}, subjects...)
-	planned := []Planned{{Event: &share, Parties: parties}}
-	var fresh []Party
-	for _, p := range parties {
-		if !state.Enrolled(p.Role, p.ID) {
-			fresh = append(fresh, Party{Role: p.Role, ID: p.ID})
-		}
+	people, err := parseSubjects(state, subjects)
+	if err != nil {
+		return nil, err
 	}
-	if len(fresh) > 0 {
-		planned = append(planned, Planned{Event: new(events.Enrolled), Parties: fresh})
-	}
-	return planned, nil
+	share.Extent = events.Extent{Subjects: uint64(len(people))}
+	return enrolling(state, Planned{Event: e, Parties: append([]Party{recipient}, people...)}), nil
 }
 
 func parseSubjects(state State, subjects []Subject) ([]Party, error) {

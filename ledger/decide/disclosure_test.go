@@ -65,7 +65,7 @@ func TestRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cmd := share()
 			c.change(cmd)
-			planned, err := decide.Disclosure(enrolled{}, cmd, now)
+			planned, err := cmd.Decide(enrolled{}, nil, now)
 			var refused *events.FieldError
 			if !errors.As(err, &refused) || refused.Field != c.field || refused.Rule == "" || refused.Next == "" || planned != nil {
 				t.Errorf("decided %v, %v: no refusal of %s", planned, err, c.field)
@@ -82,11 +82,11 @@ func TestDecision(t *testing.T) {
 	cmd.Subjects[0].Description = "order 7"
 	before := fmt.Sprintf("%+v", cmd)
 	for _, known := range []enrolled{{}, {"email\x00ada@example.com": true}, {"email\x00ada@example.com": true, "email\x00grace@example.com": true, "org\x00northwind": true}} {
-		first, err := decide.Disclosure(known, cmd, now)
+		first, err := cmd.Decide(known, nil, now)
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := decide.Disclosure(known, cmd, now)
+		again, err := cmd.Decide(known, nil, now)
 		if err != nil || cmp.Diff(first, again) != "" || fmt.Sprintf("%+v", cmd) != before {
 			t.Errorf("the same question was answered otherwise, or changed: %v", err)
 		}

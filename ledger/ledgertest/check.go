@@ -280,19 +280,23 @@ func (a *Audit) absent(p keystore.Party, from uint64) {
 	}
 }
 
-// modelled wants exactly the shares of the model in the stream.
+// modelled wants exactly the events of the model in the stream, and the enrolments
+// that they need.
 func (a *Audit) modelled() {
 	a.t.Helper()
-	shares := 0
+	told := 0
 	for i, e := range a.recorded {
-		if e.Type == events.TypeDisclosureRecorded && a.leaves[i].Kind == events.KindEntry {
-			shares++
-			if _, known := a.model.shares[uint64(i)]; !known {
-				a.fatal(i, "nobody was told of this share")
-			}
+		if e.Type == events.TypeEnrolled || a.leaves[i].Kind != events.KindEntry {
+			continue
+		}
+		told++
+		_, share := a.model.shares[uint64(i)]
+		other, known := a.model.others[uint64(i)]
+		if !(share && e.Type == events.TypeDisclosureRecorded) && !(known && e.Type == other.Event.Type()) {
+			a.fatal(i, "nobody was told of this %s", e.Type)
 		}
 	}
-	if shares != len(a.model.shares) {
-		a.t.Fatalf("the stream has %d shares of %d", shares, len(a.model.shares))
+	if want := len(a.model.shares) + len(a.model.others); told != want {
+		a.t.Fatalf("the stream has %d events of %d", told, want)
 	}
 }

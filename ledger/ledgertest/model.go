@@ -51,11 +51,12 @@ func People(prefix string, n int) []string {
 type Model struct {
 	mu     sync.Mutex
 	shares map[uint64]ledger.Command // by leaf index
+	others map[uint64]decide.Planned // events that are no recorded share, by leaf index
 	byKey  map[string]uint64
 }
 
 func newModel() *Model {
-	return &Model{shares: map[uint64]ledger.Command{}, byKey: map[string]uint64{}}
+	return &Model{shares: map[uint64]ledger.Command{}, others: map[uint64]decide.Planned{}, byKey: map[string]uint64{}}
 }
 
 // Accepted notes an answer to a command, and reports a contradiction with an
@@ -74,6 +75,15 @@ func (m *Model) Accepted(cmd ledger.Command, index uint64) error {
 		m.shares[index] = cmd
 	}
 	return nil
+}
+
+// Expect notes what an event must say, and to whom, that is no recorded share. Of
+// a party's About only the index counts.
+func (m *Model) Expect(index uint64, p decide.Planned) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.others[index] = p
+	delete(m.shares, index)
 }
 
 // Keys returns how many keys were answered.

@@ -3,11 +3,14 @@ package ledgertest
 import (
 	"math/rand/v2"
 	"reflect"
+	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/internal/keystore"
 	"github.com/sharetrail/sharetrail/ledger"
+	"github.com/sharetrail/sharetrail/ledger/decide"
 	"github.com/sharetrail/sharetrail/verifier"
 )
 
@@ -24,15 +27,15 @@ func (a *Audit) reports(l *ledger.Ledger, limit int) {
 		if !verdict.Enrolled || len(verdict.Entries) != len(p.entries) {
 			a.t.Fatalf("the report about %s has %d entries, not %d", p.Identity, len(verdict.Entries), len(p.entries))
 		}
-		shares := a.sharesOf(p.Role, p.Identity)
-		if len(shares) != len(p.entries) {
-			a.t.Fatalf("%s has %d entries and was named in %d shares", p.Identity, len(p.entries), len(shares))
+		known := a.entriesOf(p.Role, p.Identity)
+		if len(known) != len(p.entries) {
+			a.t.Fatalf("%s has %d entries and was named in %d events", p.Identity, len(p.entries), len(known))
 		}
 		for k, e := range verdict.Entries {
 			if e.Index != uint64(p.entries[k].index) {
 				a.t.Fatalf("entry %d about %s is leaf %d, not %d", k, p.Identity, e.Index, p.entries[k].index)
 			}
-			a.compare(e, shares[e.Index], p.Identity)
+			a.compare(verdict, e, known[e.Index], p.Identity)
 		}
 	}
 	if v := a.report(l, events.RoleSubject, "email\x00nobody@example.com"); v.Enrolled || len(v.Entries) > 0 {
@@ -42,23 +45,29 @@ func (a *Audit) reports(l *ledger.Ledger, limit int) {
 
 func (a *Audit) report(l *ledger.Ledger, role events.Role, id events.Identity) *verifier.Verdict {
 	a.t.Helper()
-	evidence, err := l.Prove(a.t.Context(), verifier.Query{Role: role, ID: id})
+	return Report(a.t, l, a.secrets, role, id)
+}
+
+// Report returns the verdict on a report about a party, which must be a good one.
+func Report(t testing.TB, l *ledger.Ledger, secrets *keystore.Secrets, role events.Role, id events.Identity) *verifier.Verdict {
+	t.Helper()
+	evidence, err := l.Prove(t.Context(), verifier.Query{Role: role, ID: id})
 	if err != nil {
-		a.t.Fatalf("proving what is held about %s: %v", id, err)
+		t.Fatalf("proving what is held about %s: %v", id, err)
 	}
-	file, err := verifier.FormatReport(&verifier.Report{Trust: string(l.Trust().Canonical()), Evidence: evidence}, a.secrets.Report)
+	file, err := verifier.FormatReport(&verifier.Report{Trust: string(l.Trust().Canonical()), Evidence: evidence}, secrets.Report)
 	if err != nil {
-		a.t.Fatal(err)
+		t.Fatal(err)
 	}
 	verdict, err := verifier.CheckReport(file, role, id.String(), l.Trust())
 	if err != nil {
-		a.t.Fatalf("checking the report about %s: %v", id, err)
+		t.Fatalf("checking the report about %s: %v", id, err)
 	}
 	return verdict
 }
 
-// sharesOf returns the model's shares that concern a party, by leaf index.
-func (a *Audit) sharesOf(role events.Role, id events.Identity) map[uint64]ledger.Command {
+// entriesOf returns what the model knows to concern a party, by leaf index.
+func (a *Audit) entriesOf(role events.Role, id events.Identity) map[uint64]said {
 	a.t.Helper()
 	identities := events.DefaultRules().Identities
 	parse := func(text string) events.Identity {
@@ -68,31 +77,50 @@ func (a *Audit) sharesOf(role events.Role, id events.Identity) map[uint64]ledger
 		}
 		return got
 	}
-	shares := map[uint64]ledger.Command{}
+	entries := map[uint64]said{}
 	for i, cmd := range a.model.shares {
-		if role == events.RoleRecipient && parse(cmd.Record.Disclosure.Recipient.ID) == id {
-			shares[i] = cmd
+		record := cmd.Record.(*decide.RecordDisclosure)
+		share := record.Disclosure
+		share.Recipient.ID = parse(share.Recipient.ID).String()
+		share.Extent = events.Extent{Subjects: uint64(len(record.Subjects))}
+		if role == events.RoleRecipient && share.Recipient.ID == id.String() {
+			entries[i] = said{event: &share}
 		}
-		for _, s := range cmd.Record.Subjects {
+		for _, s := range record.Subjects {
 			if role == events.RoleSubject && parse(s.ID) == id {
-				shares[i] = cmd
+				entries[i] = said{event: &share, private: &s.Private}
 			}
 		}
 	}
-	return shares
+	for i, planned := range a.model.others {
+		for _, p := range planned.Parties {
+			if p.Role == role && p.ID == id {
+				entries[i] = said{planned.Event, p.Private, p.About}
+			}
+		}
+	}
+	return entries
 }
 
-func (a *Audit) compare(shown verifier.ShownEntry, cmd ledger.Command, id events.Identity) {
+// said is what an entry must say to its party.
+type said struct {
+	event   events.Event
+	private *events.Private
+	about   *decide.Reference
+}
+
+func (a *Audit) compare(v *verifier.Verdict, shown verifier.ShownEntry, want said, id events.Identity) {
 	a.t.Helper()
-	want := cmd.Record.Disclosure
-	want.Recipient.ID = shown.Event.(*events.DisclosureRecorded).Recipient.ID // in its canonical form
-	want.Extent = events.Extent{Subjects: uint64(len(cmd.Record.Subjects))}
-	if diff := cmp.Diff(&want, shown.Event); diff != "" {
-		a.t.Fatalf("leaf %d does not show %s's share (-recorded +shown):\n%s", shown.Index, id, diff)
+	if diff := cmp.Diff(want.event, shown.Event); diff != "" {
+		a.t.Fatalf("leaf %d does not show %s's entry (-recorded +shown):\n%s", shown.Index, id, diff)
 	}
-	for _, s := range cmd.Record.Subjects {
-		if s.ID == id.String() && shown.Private != nil && !reflect.DeepEqual(*shown.Private, s.Private) {
-			a.t.Fatalf("leaf %d says of %s %+v", shown.Index, id, shown.Private)
-		}
+	if want.private != nil && want.private.IsZero() {
+		want.private = nil
+	}
+	if !reflect.DeepEqual(shown.Private, want.private) {
+		a.t.Fatalf("leaf %d says of %s %+v", shown.Index, id, shown.Private)
+	}
+	if (want.about == nil) != (shown.About == nil) || want.about != nil && v.Entries[*shown.About].Index != want.about.Index {
+		a.t.Fatalf("leaf %d of %s is about entry %v, not about %+v", shown.Index, id, shown.About, want.about)
 	}
 }

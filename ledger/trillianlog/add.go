@@ -13,6 +13,8 @@ import (
 	"github.com/google/trillian"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/sharetrail/sharetrail/events"
 )
 
 // identityTag separates our identity hashes from any other use of SHA-256.
@@ -44,7 +46,7 @@ func identityHash(index uint64, id [16]byte) [sha256.Size]byte {
 // Add puts leaves at first, first+1, ... and returns nil when the tree covers
 // them. Leaves that the log already has are compared instead: equal ones are
 // fine, a different one is ErrMismatch. A first beyond the end of the log is
-// ErrGap. Passing errors are tried again until ctx ends; after any error a part
+// ErrGap, a full disk events.ErrNoSpace. Passing errors are tried again until ctx ends; after any error a part
 // of the leaves may be in the log, and adding the same leaves again is safe.
 func (l *Log) Add(ctx context.Context, first uint64, leaves []Leaf) error {
 	if len(leaves) == 0 {
@@ -154,7 +156,9 @@ func readResults(first uint64, results []*trillian.QueuedLogLeaf, want int) (dou
 // reach returns nil when the tree has at least size leaves.
 func (l *Log) reach(ctx context.Context, size uint64) error {
 	if l.integrate != nil {
-		if err := l.integrate(ctx, l.treeID); err != nil {
+		if err := l.integrate(ctx, l.treeID); noSpace(err) {
+			return fmt.Errorf("%w: %w", events.ErrNoSpace, err)
+		} else if err != nil {
 			return err
 		}
 		if err := l.refresh(ctx); err != nil {

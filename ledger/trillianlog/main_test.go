@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"go.uber.org/goleak"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/sharetrail/sharetrail/internal/leaktest"
 	"github.com/sharetrail/sharetrail/ledger/trillianlog"
 	"github.com/sharetrail/sharetrail/ledger/trillianlog/embedded"
 )
@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(crashPath); path != "" {
 		addForEver(path)
 	}
-	goleak.VerifyTestMain(m)
+	leaktest.Main(m)
 }
 
 // leafAt is the leaf that belongs at an index in every test.

@@ -10,6 +10,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/sharetrail/sharetrail/events"
 )
 
 // callOptions lift the 4 MiB that a client accepts by default.
@@ -48,6 +50,9 @@ func (l *Log) call(ctx context.Context, method string, f func() error) error {
 		if status.Code(err) == codes.DataLoss { // what the embedded server calls a hole
 			return fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
+		if noSpace(err) {
+			return fmt.Errorf("%w: %w", events.ErrNoSpace, err)
+		}
 		if !transient(err) {
 			return err
 		}
@@ -70,6 +75,12 @@ func transient(err error) bool {
 		return strings.Contains(strings.ToLower(status.Convert(err).Message()), "deadlock")
 	}
 	return false
+}
+
+// noSpace tells a full disk, which does not pass by itself: of the embedded server,
+// and of PostgreSQL behind another.
+func noSpace(err error) bool {
+	return strings.Contains(strings.ToLower(status.Convert(err).Message()), "no space")
 }
 
 // tooLarge tells gRPC's refusal of a big message, which has a quota's code and

@@ -123,14 +123,8 @@ func sequences(ctx context.Context, q *viewdb.Queries, c *projections.Changes) e
 }
 
 func additions(ctx context.Context, q *viewdb.Queries, a projections.Additions) error {
-	if len(a.Entries) > 0 {
-		rows := make([]viewdb.InsertEntriesParams, len(a.Entries))
-		for i := range a.Entries {
-			rows[i] = viewdb.InsertEntriesParams(toEntry(&a.Entries[i]))
-		}
-		if _, err := q.InsertEntries(ctx, rows); err != nil {
-			return err
-		}
+	if err := addEntries(ctx, q, a.Entries); err != nil {
+		return err
 	}
 	if len(a.Recipients) == 0 {
 		return nil
@@ -148,6 +142,32 @@ func additions(ctx context.Context, q *viewdb.Queries, a projections.Additions) 
 		p.ShareCounts, p.SubjectCounts = append(p.ShareCounts, r.Shares), append(p.SubjectCounts, r.Subjects)
 	}
 	return q.PutRecipients(ctx, p)
+}
+
+func addEntries(ctx context.Context, q *viewdb.Queries, all []projections.Entry) error {
+	if len(all) == 0 {
+		return nil
+	}
+	var p viewdb.PutFactsParams
+	for _, e := range projections.ByEvent(all) {
+		p.LeafIndices, p.EventIds = append(p.LeafIndices, int64(e.Index)), append(p.EventIds, e.EventID[:])
+		p.EventTypes, p.RecordedTimes = append(p.EventTypes, e.Type), append(p.RecordedTimes, e.Recorded.UnixMilli())
+		p.OccurredAts, p.AllFacts = append(p.OccurredAts, e.OccurredAt), append(p.AllFacts, e.Facts)
+		p.RecipientIds, p.Recipients = append(p.RecipientIds, e.RecipientID), append(p.Recipients, e.Recipient)
+		p.Countries, p.Categories = append(p.Countries, e.Country), append(p.Categories, e.Category)
+	}
+	if err := q.PutFacts(ctx, p); err != nil {
+		return err
+	}
+	rows := make([]viewdb.InsertEntriesParams, len(all))
+	for i := range all {
+		e := &all[i]
+		rows[i] = viewdb.InsertEntriesParams{
+			Party: int64(e.Party), Number: int64(e.Number), Version: int64(e.Version), LeafIndex: int64(e.Index), Private: e.Private,
+		}
+	}
+	_, err := q.InsertEntries(ctx, rows)
+	return err
 }
 
 // Entries implements [projections.Entries].
@@ -173,7 +193,9 @@ func (v *View) Entries(ctx context.Context, q projections.EntryQuery) (page proj
 			Party: int64(q.Party), First: int64(min(q.From, math.MaxInt64)), UpTo: int64(min(q.UpTo, math.MaxInt64)),
 			Newest: newest, Most: int32(q.Limit),
 		})
-		page.Entries = fromEntries(rows)
+		for _, r := range rows {
+			page.Entries = append(page.Entries, fromEntry(r))
+		}
 		return err
 	})
 	return page, err
@@ -183,7 +205,9 @@ func (v *View) Entries(ctx context.Context, q projections.EntryQuery) (page proj
 func (v *View) Versions(ctx context.Context, party projections.PartyID, number uint64) (all []projections.Entry, err error) {
 	err = v.snapshot(ctx, func(db *viewdb.Queries) error {
 		rows, err := db.EntryVersions(ctx, viewdb.EntryVersionsParams{Party: int64(party), Number: int64(min(number, math.MaxInt64))})
-		all = fromEntries(rows)
+		for _, r := range rows {
+			all = append(all, fromEntry(viewdb.EntriesRow(r)))
+		}
 		return err
 	})
 	return all, err

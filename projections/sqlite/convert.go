@@ -8,26 +8,13 @@ import (
 	"github.com/sharetrail/sharetrail/projections/sqlite/viewdb"
 )
 
-func toEntry(e *projections.Entry) viewdb.Entry {
-	return viewdb.Entry{
-		Party: int64(e.Party), Number: int64(e.Number), Version: int64(e.Version),
-		LeafIndex: int64(e.Index), EventID: e.EventID[:], EventType: e.Type, RecordedMs: e.Recorded.UnixMilli(),
-		OccurredAt: e.OccurredAt, RecipientID: e.RecipientID, Recipient: e.Recipient,
-		Country: e.Country, Category: e.Category, Facts: e.Facts, Private: e.Private,
+func fromEntry(r viewdb.EntriesRow) projections.Entry {
+	return projections.Entry{
+		Party: projections.PartyID(r.Party), Number: uint64(r.Number), Version: uint64(r.Version),
+		Index: uint64(r.LeafIndex), EventID: events.ID(r.EventID), Type: r.EventType, Recorded: time.UnixMilli(r.RecordedMs).UTC(),
+		OccurredAt: r.OccurredAt, RecipientID: r.RecipientID, Recipient: r.Recipient,
+		Country: r.Country, Category: r.Category, Facts: r.Facts, Private: r.Private,
 	}
-}
-
-func fromEntries(rows []viewdb.Entry) []projections.Entry {
-	var all []projections.Entry
-	for _, r := range rows {
-		all = append(all, projections.Entry{
-			Party: projections.PartyID(r.Party), Number: uint64(r.Number), Version: uint64(r.Version),
-			Index: uint64(r.LeafIndex), EventID: events.ID(r.EventID), Type: r.EventType, Recorded: time.UnixMilli(r.RecordedMs).UTC(),
-			OccurredAt: r.OccurredAt, RecipientID: r.RecipientID, Recipient: r.Recipient,
-			Country: r.Country, Category: r.Category, Facts: r.Facts, Private: r.Private,
-		})
-	}
-	return all
 }
 
 func toRecipient(d *projections.Description) viewdb.Recipient {

@@ -18,45 +18,68 @@ var _ projections.View = (*View)(nil)
 
 // View is one version of a read model, in a file of its own.
 type View struct {
-	db    *files.DB
-	read  *viewdb.Queries // its statements are prepared on the connections that read
-	write *viewdb.Queries
+	db      *files.DB
+	read    *viewdb.Queries // its statements are prepared on the connections that read
+	write   *viewdb.Queries
+	writers writers
+	find    *sql.Stmt // findSequences
 }
 
-func newView(ctx context.Context, db *files.DB) (*View, error) {
-	read, err := viewdb.Prepare(ctx, db.Read)
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
+func newView(ctx context.Context, db *files.DB) (_ *View, err error) {
+	v := &View{db: db}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, v.Close())
+		}
+	}()
+	if v.read, err = viewdb.Prepare(ctx, db.Read); err != nil {
+		return nil, err
 	}
-	write, err := viewdb.Prepare(ctx, db.Write)
-	if err != nil {
-		return nil, errors.Join(err, read.Close(), db.Close())
+	if v.write, err = viewdb.Prepare(ctx, db.Write); err != nil {
+		return nil, err
 	}
-	return &View{db: db, read: read, write: write}, nil
+	if v.writers, err = prepareWriters(ctx, db.Write); err != nil {
+		return nil, err
+	}
+	v.find, err = db.Read.PrepareContext(ctx, findSequences)
+	return v, err
 }
 
 // Close implements [projections.View].
-func (v *View) Close() error { return errors.Join(v.read.Close(), v.write.Close(), v.db.Close()) }
+func (v *View) Close() error {
+	err := v.writers.close()
+	for _, q := range []*viewdb.Queries{v.read, v.write} {
+		if q != nil {
+			err = errors.Join(err, q.Close())
+		}
+	}
+	if v.find != nil {
+		err = errors.Join(err, v.find.Close())
+	}
+	return errors.Join(err, v.db.Close())
+}
 
 // snapshot runs queries on one snapshot.
 func (v *View) snapshot(ctx context.Context, do func(*viewdb.Queries) error) error {
+	return v.reading(ctx, func(tx *sql.Tx) error { return do(v.read.WithTx(tx)) })
+}
+
+func (v *View) reading(ctx context.Context, do func(*sql.Tx) error) error {
 	tx, err := v.db.Read.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("reading a read model: %w", err)
 	}
 	defer tx.Rollback()
-	if err := do(v.read.WithTx(tx)); err != nil {
+	if err := do(tx); err != nil {
 		return fmt.Errorf("reading a read model: %w", err)
 	}
 	return nil
 }
 
-// labelsAtOnce stays below the 32766 parameters that SQLite takes.
-const labelsAtOnce = 8192
-
 // State implements [projections.Rows].
 func (v *View) State(ctx context.Context, labels []events.Hash) (s projections.State, err error) {
-	err = v.snapshot(ctx, func(q *viewdb.Queries) error {
+	err = v.reading(ctx, func(tx *sql.Tx) error {
+		q := v.read.WithTx(tx)
 		at, err := q.Progress(ctx)
 		if err != nil {
 			return err
@@ -69,30 +92,10 @@ func (v *View) State(ctx context.Context, labels []events.Hash) (s projections.S
 		for _, p := range parked {
 			s.Parked = append(s.Parked, fromParked(p))
 		}
-		for len(labels) > 0 {
-			n := min(len(labels), labelsAtOnce)
-			found, err := q.Sequences(ctx, bytesOf(labels[:n]))
-			if err != nil {
-				return err
-			}
-			for _, f := range found {
-				s.Sequences = append(s.Sequences, projections.Sequence{
-					Party: projections.PartyID(f.Party), Label: events.Hash(f.Label), Next: uint64(f.Next),
-				})
-			}
-			labels = labels[n:]
-		}
-		return nil
+		s.Sequences, err = sequencesOf(ctx, tx.StmtContext(ctx, v.find), labels)
+		return err
 	})
 	return s, err
-}
-
-func bytesOf(labels []events.Hash) [][]byte {
-	out := make([][]byte, len(labels))
-	for i := range labels {
-		out[i] = labels[i][:]
-	}
-	return out
 }
 
 // Commit implements [projections.Rows].
@@ -102,7 +105,7 @@ func (v *View) Commit(ctx context.Context, c *projections.Changes) error {
 		return fmt.Errorf("committing to a read model: %w", err)
 	}
 	defer tx.Rollback()
-	if err = v.changes(ctx, v.write.WithTx(tx), c); err == nil {
+	if err = v.changes(ctx, tx, c); err == nil {
 		err = tx.Commit()
 	}
 	if err != nil {
@@ -111,7 +114,8 @@ func (v *View) Commit(ctx context.Context, c *projections.Changes) error {
 	return nil
 }
 
-func (v *View) changes(ctx context.Context, q *viewdb.Queries, c *projections.Changes) error {
+func (v *View) changes(ctx context.Context, tx *sql.Tx, c *projections.Changes) error {
+	q := v.write.WithTx(tx)
 	moved, err := q.Advance(ctx, viewdb.AdvanceParams{Next: int64(c.Next), Was: int64(c.From), Turn: int64(c.Turn)})
 	if err != nil {
 		return err
@@ -119,10 +123,8 @@ func (v *View) changes(ctx context.Context, q *viewdb.Queries, c *projections.Ch
 	if moved == 0 {
 		return projections.ErrMoved
 	}
-	for _, s := range c.Sequences {
-		if err := q.PutSequence(ctx, viewdb.PutSequenceParams{Party: int64(s.Party), Label: s.Label[:], Next: int64(s.Next)}); err != nil {
-			return err
-		}
+	if err := v.writers.moveSequences(ctx, tx, c.Sequences); err != nil {
+		return err
 	}
 	for _, p := range c.Parked {
 		err := q.Park(ctx, viewdb.ParkParams{
@@ -137,17 +139,11 @@ func (v *View) changes(ctx context.Context, q *viewdb.Queries, c *projections.Ch
 			return err
 		}
 	}
-	return additions(ctx, q, c.Additions)
-}
-
-func additions(ctx context.Context, q *viewdb.Queries, a projections.Additions) error {
-	for i := range a.Entries {
-		if err := q.InsertEntry(ctx, viewdb.InsertEntryParams(toEntry(&a.Entries[i]))); err != nil {
-			return err
-		}
+	if err := v.writers.addEntries(ctx, tx, c.Entries); err != nil {
+		return err
 	}
-	for i := range a.Recipients {
-		if err := q.PutRecipient(ctx, viewdb.PutRecipientParams(toRecipient(&a.Recipients[i]))); err != nil {
+	for i := range c.Recipients {
+		if err := q.PutRecipient(ctx, viewdb.PutRecipientParams(toRecipient(&c.Recipients[i]))); err != nil {
 			return err
 		}
 	}
@@ -176,7 +172,9 @@ func (v *View) Entries(ctx context.Context, q projections.EntryQuery) (page proj
 		rows, err := db.Entries(ctx, viewdb.EntriesParams{
 			Party: int64(q.Party), First: int64(min(q.From, math.MaxInt64)), UpTo: int64(min(q.UpTo, math.MaxInt64)), Newest: newest, Most: int64(q.Limit),
 		})
-		page.Entries = fromEntries(rows)
+		for _, r := range rows {
+			page.Entries = append(page.Entries, fromEntry(r))
+		}
 		return err
 	})
 	return page, err
@@ -188,7 +186,10 @@ func (v *View) Versions(ctx context.Context, party projections.PartyID, number u
 	if err != nil {
 		return nil, fmt.Errorf("reading a read model: %w", err)
 	}
-	return fromEntries(rows), nil
+	for _, r := range rows {
+		all = append(all, fromEntry(viewdb.EntriesRow(r)))
+	}
+	return all, nil
 }
 
 // Recipients implements [projections.Recipients].

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -13,6 +14,8 @@ import (
 	"github.com/google/trillian/types"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/sharetrail/sharetrail/internal/sqlite"
 )
 
 // logStorage is Trillian's storage provider over one database. It holds no
@@ -72,7 +75,7 @@ func (s *logStorage) ReadWriteTransaction(ctx context.Context, tree *trillian.Tr
 func (s *logStorage) change(ctx context.Context, tree *trillian.Tree, level durability, f func(context.Context, *logTX) error) error {
 	tx, done, err := s.db.begin(ctx, level)
 	if err != nil {
-		return err
+		return noSpace(err)
 	}
 	defer done()
 	defer tx.Rollback()
@@ -81,9 +84,17 @@ func (s *logStorage) change(ctx context.Context, tree *trillian.Tree, level dura
 		return err
 	}
 	if err := f(ctx, ltx); err != nil {
-		return err
+		return noSpace(cmp.Or(ltx.full, err))
 	}
-	return ltx.Commit(ctx)
+	return noSpace(ltx.Commit(ctx))
+}
+
+// noSpace gives a full disk the status that the client knows it by.
+func noSpace(err error) error {
+	if sqlite.IsFull(err) {
+		return status.Error(codes.ResourceExhausted, "no space is left on the disk of the log: "+err.Error())
+	}
+	return err
 }
 
 // QueueLeaves implements storage.LogStorage.
@@ -148,13 +159,12 @@ func (t *logTX) addFresh(ctx context.Context, leaves []*trillian.LogLeaf, at tim
 	if err := t.stmt(ctx, t.write.any).QueryRowContext(ctx, t.tree.TreeId, first, last).Scan(&used); err != nil || used {
 		return 0, err
 	}
-	put := t.stmt(ctx, t.write.putLeaves)
 	for ; len(leaves)-n >= manyRows; n += manyRows {
 		args := make([]any, 0, manyRows*7)
 		for _, leaf := range leaves[n : n+manyRows] {
 			args = append(args, t.leafRow(leaf, at)...)
 		}
-		if _, err := put.ExecContext(ctx, args...); err != nil {
+		if _, err := t.exec(ctx, t.write.putLeaves, args...); err != nil {
 			return n, err
 		}
 	}
@@ -167,7 +177,7 @@ func (t *logTX) leafRow(leaf *trillian.LogLeaf, at time.Time) []any {
 }
 
 func (t *logTX) addSequenced(ctx context.Context, leaf *trillian.LogLeaf, at time.Time) (*trillian.QueuedLogLeaf, error) {
-	r, err := t.stmt(ctx, t.write.putLeaf).ExecContext(ctx, t.leafRow(leaf, at)...)
+	r, err := t.exec(ctx, t.write.putLeaf, t.leafRow(leaf, at)...)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/sharetrail/sharetrail/internal/sqlite"
 )
 
 // One range of leaves is answered up to these bounds; a shorter answer than
@@ -35,9 +37,19 @@ type logTX struct {
 
 	head *trillian.SignedLogRoot // nil while the tree needs initialising
 	root types.LogRootV1         // head, decoded
+	full error                   // of a statement that found no space: Trillian keeps only the text of errors
 }
 
 var _ storage.LogTreeTX = (*logTX)(nil)
+
+// exec runs a statement that writes.
+func (t *logTX) exec(ctx context.Context, s *sql.Stmt, args ...any) (sql.Result, error) {
+	result, err := t.stmt(ctx, s).ExecContext(ctx, args...)
+	if sqlite.IsFull(err) {
+		t.full = err
+	}
+	return result, err
+}
 
 func (t *logTX) stmt(ctx context.Context, s *sql.Stmt) *sql.Stmt { return t.tx.StmtContext(ctx, s) }
 
@@ -88,7 +100,7 @@ func (t *logTX) StoreSignedLogRoot(ctx context.Context, head *trillian.SignedLog
 		return status.Errorf(codes.FailedPrecondition, "tree %d: the new root (size %d) is older than the stored one (size %d)",
 			t.tree.TreeId, root.TreeSize, t.root.TreeSize)
 	}
-	_, err := t.stmt(ctx, t.write.putHead).ExecContext(ctx, t.tree.TreeId, head.LogRoot)
+	_, err := t.exec(ctx, t.write.putHead, t.tree.TreeId, head.LogRoot)
 	return err
 }
 
@@ -136,7 +148,7 @@ func (t *logTX) SetMerkleNodes(ctx context.Context, nodes []tree.Node) error {
 		for _, node := range inOrder[:n] {
 			args = append(args, t.tree.TreeId, int64(node.ID.Level), int64(node.ID.Index), node.Hash)
 		}
-		if _, err := t.stmt(ctx, put).ExecContext(ctx, args...); err != nil {
+		if _, err := t.exec(ctx, put, args...); err != nil {
 			return fmt.Errorf("storing %d nodes from %d of level %d on: %w", n, inOrder[0].ID.Index, inOrder[0].ID.Level, err)
 		}
 		inOrder = inOrder[n:]

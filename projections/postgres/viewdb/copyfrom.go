@@ -33,15 +33,6 @@ func (r iteratorForInsertEntries) Values() ([]interface{}, error) {
 		r.rows[0].Number,
 		r.rows[0].Version,
 		r.rows[0].LeafIndex,
-		r.rows[0].EventID,
-		r.rows[0].EventType,
-		r.rows[0].RecordedMs,
-		r.rows[0].OccurredAt,
-		r.rows[0].RecipientID,
-		r.rows[0].Recipient,
-		r.rows[0].Country,
-		r.rows[0].Category,
-		r.rows[0].Facts,
 		r.rows[0].Private,
 	}, nil
 }
@@ -51,5 +42,5 @@ func (r iteratorForInsertEntries) Err() error {
 }
 
 func (q *Queries) InsertEntries(ctx context.Context, arg []InsertEntriesParams) (int64, error) {
-	return q.db.CopyFrom(ctx, []string{"entry"}, []string{"party", "number", "version", "leaf_index", "event_id", "event_type", "recorded_ms", "occurred_at", "recipient_id", "recipient", "country", "category", "facts", "private"}, &iteratorForInsertEntries{rows: arg})
+	return q.db.CopyFrom(ctx, []string{"entry"}, []string{"party", "number", "version", "leaf_index", "private"}, &iteratorForInsertEntries{rows: arg})
 }

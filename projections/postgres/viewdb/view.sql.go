@@ -69,7 +69,9 @@ func (q *Queries) Descriptions(ctx context.Context, party int64) ([]Recipient, e
 }
 
 const entries = `-- name: Entries :many
-SELECT e.party, e.number, e.version, e.leaf_index, e.event_id, e.event_type, e.recorded_ms, e.occurred_at, e.recipient_id, e.recipient, e.country, e.category, e.facts, e.private FROM entry e
+SELECT e.party, e.number, e.version, e.leaf_index, e.private,
+	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
+FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE e.party = $1 AND e.number >= $2 AND e.version = (
 	SELECT max(v.version) FROM entry v
 	WHERE v.party = e.party AND v.number = e.number AND v.leaf_index <= $3 AND v.version <= $4)
@@ -84,7 +86,24 @@ type EntriesParams struct {
 	Most   int32
 }
 
-func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]Entry, error) {
+type EntriesRow struct {
+	Party       int64
+	Number      int64
+	Version     int64
+	LeafIndex   int64
+	Private     string
+	EventID     []byte
+	EventType   string
+	RecordedMs  int64
+	OccurredAt  string
+	RecipientID string
+	Recipient   string
+	Country     string
+	Category    string
+	Facts       string
+}
+
+func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]EntriesRow, error) {
 	rows, err := q.db.Query(ctx, entries,
 		arg.Party,
 		arg.First,
@@ -96,14 +115,15 @@ func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]Entry, erro
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Entry
+	var items []EntriesRow
 	for rows.Next() {
-		var i Entry
+		var i EntriesRow
 		if err := rows.Scan(
 			&i.Party,
 			&i.Number,
 			&i.Version,
 			&i.LeafIndex,
+			&i.Private,
 			&i.EventID,
 			&i.EventType,
 			&i.RecordedMs,
@@ -113,7 +133,6 @@ func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]Entry, erro
 			&i.Country,
 			&i.Category,
 			&i.Facts,
-			&i.Private,
 		); err != nil {
 			return nil, err
 		}
@@ -126,7 +145,9 @@ func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]Entry, erro
 }
 
 const entryVersions = `-- name: EntryVersions :many
-SELECT party, number, version, leaf_index, event_id, event_type, recorded_ms, occurred_at, recipient_id, recipient, country, category, facts, private FROM entry WHERE party = $1 AND number = $2 ORDER BY version
+SELECT e.party, e.number, e.version, e.leaf_index, e.private,
+	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
+FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index WHERE e.party = $1 AND e.number = $2 ORDER BY e.version
 `
 
 type EntryVersionsParams struct {
@@ -134,20 +155,38 @@ type EntryVersionsParams struct {
 	Number int64
 }
 
-func (q *Queries) EntryVersions(ctx context.Context, arg EntryVersionsParams) ([]Entry, error) {
+type EntryVersionsRow struct {
+	Party       int64
+	Number      int64
+	Version     int64
+	LeafIndex   int64
+	Private     string
+	EventID     []byte
+	EventType   string
+	RecordedMs  int64
+	OccurredAt  string
+	RecipientID string
+	Recipient   string
+	Country     string
+	Category    string
+	Facts       string
+}
+
+func (q *Queries) EntryVersions(ctx context.Context, arg EntryVersionsParams) ([]EntryVersionsRow, error) {
 	rows, err := q.db.Query(ctx, entryVersions, arg.Party, arg.Number)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Entry
+	var items []EntryVersionsRow
 	for rows.Next() {
-		var i Entry
+		var i EntryVersionsRow
 		if err := rows.Scan(
 			&i.Party,
 			&i.Number,
 			&i.Version,
 			&i.LeafIndex,
+			&i.Private,
 			&i.EventID,
 			&i.EventType,
 			&i.RecordedMs,
@@ -157,7 +196,6 @@ func (q *Queries) EntryVersions(ctx context.Context, arg EntryVersionsParams) ([
 			&i.Country,
 			&i.Category,
 			&i.Facts,
-			&i.Private,
 		); err != nil {
 			return nil, err
 		}
@@ -170,20 +208,11 @@ func (q *Queries) EntryVersions(ctx context.Context, arg EntryVersionsParams) ([
 }
 
 type InsertEntriesParams struct {
-	Party       int64
-	Number      int64
-	Version     int64
-	LeafIndex   int64
-	EventID     []byte
-	EventType   string
-	RecordedMs  int64
-	OccurredAt  string
-	RecipientID string
-	Recipient   string
-	Country     string
-	Category    string
-	Facts       string
-	Private     string
+	Party     int64
+	Number    int64
+	Version   int64
+	LeafIndex int64
+	Private   string
 }
 
 const park = `-- name: Park :exec
@@ -267,6 +296,43 @@ func (q *Queries) Progress(ctx context.Context) (ProgressRow, error) {
 	var i ProgressRow
 	err := row.Scan(&i.Next, &i.Turn)
 	return i, err
+}
+
+const putFacts = `-- name: PutFacts :exec
+INSERT INTO fact (leaf_index, event_id, event_type, recorded_ms, occurred_at, recipient_id, recipient, country, category, facts)
+SELECT unnest($1::bigint[]), unnest($2::bytea[]), unnest($3::text[]), unnest($4::bigint[]),
+	unnest($5::text[]), unnest($6::text[]), unnest($7::text[]), unnest($8::text[]),
+	unnest($9::text[]), unnest($10::text[])
+ON CONFLICT DO NOTHING
+`
+
+type PutFactsParams struct {
+	LeafIndices   []int64
+	EventIds      [][]byte
+	EventTypes    []string
+	RecordedTimes []int64
+	OccurredAts   []string
+	RecipientIds  []string
+	Recipients    []string
+	Countries     []string
+	Categories    []string
+	AllFacts      []string
+}
+
+func (q *Queries) PutFacts(ctx context.Context, arg PutFactsParams) error {
+	_, err := q.db.Exec(ctx, putFacts,
+		arg.LeafIndices,
+		arg.EventIds,
+		arg.EventTypes,
+		arg.RecordedTimes,
+		arg.OccurredAts,
+		arg.RecipientIds,
+		arg.Recipients,
+		arg.Countries,
+		arg.Categories,
+		arg.AllFacts,
+	)
+	return err
 }
 
 const putRecipients = `-- name: PutRecipients :exec

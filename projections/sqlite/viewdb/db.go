@@ -36,9 +36,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.entryVersionsStmt, err = db.PrepareContext(ctx, entryVersions); err != nil {
 		return nil, fmt.Errorf("error preparing query EntryVersions: %w", err)
 	}
-	if q.insertEntryStmt, err = db.PrepareContext(ctx, insertEntry); err != nil {
-		return nil, fmt.Errorf("error preparing query InsertEntry: %w", err)
-	}
 	if q.parkStmt, err = db.PrepareContext(ctx, park); err != nil {
 		return nil, fmt.Errorf("error preparing query Park: %w", err)
 	}
@@ -54,14 +51,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putRecipientStmt, err = db.PrepareContext(ctx, putRecipient); err != nil {
 		return nil, fmt.Errorf("error preparing query PutRecipient: %w", err)
 	}
-	if q.putSequenceStmt, err = db.PrepareContext(ctx, putSequence); err != nil {
-		return nil, fmt.Errorf("error preparing query PutSequence: %w", err)
-	}
 	if q.recipientsStmt, err = db.PrepareContext(ctx, recipients); err != nil {
 		return nil, fmt.Errorf("error preparing query Recipients: %w", err)
-	}
-	if q.sequencesStmt, err = db.PrepareContext(ctx, sequences); err != nil {
-		return nil, fmt.Errorf("error preparing query Sequences: %w", err)
 	}
 	if q.totalsStmt, err = db.PrepareContext(ctx, totals); err != nil {
 		return nil, fmt.Errorf("error preparing query Totals: %w", err)
@@ -94,11 +85,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing entryVersionsStmt: %w", cerr)
 		}
 	}
-	if q.insertEntryStmt != nil {
-		if cerr := q.insertEntryStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing insertEntryStmt: %w", cerr)
-		}
-	}
 	if q.parkStmt != nil {
 		if cerr := q.parkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing parkStmt: %w", cerr)
@@ -124,19 +110,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putRecipientStmt: %w", cerr)
 		}
 	}
-	if q.putSequenceStmt != nil {
-		if cerr := q.putSequenceStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing putSequenceStmt: %w", cerr)
-		}
-	}
 	if q.recipientsStmt != nil {
 		if cerr := q.recipientsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing recipientsStmt: %w", cerr)
-		}
-	}
-	if q.sequencesStmt != nil {
-		if cerr := q.sequencesStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing sequencesStmt: %w", cerr)
 		}
 	}
 	if q.totalsStmt != nil {
@@ -192,15 +168,12 @@ type Queries struct {
 	descriptionsStmt  *sql.Stmt
 	entriesStmt       *sql.Stmt
 	entryVersionsStmt *sql.Stmt
-	insertEntryStmt   *sql.Stmt
 	parkStmt          *sql.Stmt
 	parkedStmt        *sql.Stmt
 	parkedPartyStmt   *sql.Stmt
 	progressStmt      *sql.Stmt
 	putRecipientStmt  *sql.Stmt
-	putSequenceStmt   *sql.Stmt
 	recipientsStmt    *sql.Stmt
-	sequencesStmt     *sql.Stmt
 	totalsStmt        *sql.Stmt
 	unparkStmt        *sql.Stmt
 }
@@ -213,15 +186,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		descriptionsStmt:  q.descriptionsStmt,
 		entriesStmt:       q.entriesStmt,
 		entryVersionsStmt: q.entryVersionsStmt,
-		insertEntryStmt:   q.insertEntryStmt,
 		parkStmt:          q.parkStmt,
 		parkedStmt:        q.parkedStmt,
 		parkedPartyStmt:   q.parkedPartyStmt,
 		progressStmt:      q.progressStmt,
 		putRecipientStmt:  q.putRecipientStmt,
-		putSequenceStmt:   q.putSequenceStmt,
 		recipientsStmt:    q.recipientsStmt,
-		sequencesStmt:     q.sequencesStmt,
 		totalsStmt:        q.totalsStmt,
 		unparkStmt:        q.unparkStmt,
 	}

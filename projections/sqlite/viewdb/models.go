@@ -5,9 +5,14 @@
 package viewdb
 
 type Entry struct {
-	Party       int64
-	Number      int64
-	Version     int64
+	Party     int64
+	Number    int64
+	Version   int64
+	LeafIndex int64
+	Private   string
+}
+
+type Fact struct {
 	LeafIndex   int64
 	EventID     []byte
 	EventType   string
@@ -18,7 +23,6 @@ type Entry struct {
 	Country     string
 	Category    string
 	Facts       string
-	Private     string
 }
 
 type Parked struct {

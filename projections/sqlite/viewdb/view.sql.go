@@ -7,7 +7,6 @@ package viewdb
 
 import (
 	"context"
-	"strings"
 )
 
 const advance = `-- name: Advance :execrows
@@ -73,7 +72,9 @@ func (q *Queries) Descriptions(ctx context.Context, party int64) ([]Recipient, e
 }
 
 const entries = `-- name: Entries :many
-SELECT party, number, version, leaf_index, event_id, event_type, recorded_ms, occurred_at, recipient_id, recipient, country, category, facts, private FROM entry e
+SELECT e.party, e.number, e.version, e.leaf_index, e.private,
+	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
+FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE e.party = ?1 AND e.number >= ?2 AND e.version = (
 	SELECT max(v.version) FROM entry v
 	WHERE v.party = e.party AND v.number = e.number AND v.leaf_index <= ?3 AND v.version <= ?4)
@@ -88,7 +89,24 @@ type EntriesParams struct {
 	Most   int64
 }
 
-func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]Entry, error) {
+type EntriesRow struct {
+	Party       int64
+	Number      int64
+	Version     int64
+	LeafIndex   int64
+	Private     string
+	EventID     []byte
+	EventType   string
+	RecordedMs  int64
+	OccurredAt  string
+	RecipientID string
+	Recipient   string
+	Country     string
+	Category    string
+	Facts       string
+}
+
+func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]EntriesRow, error) {
 	rows, err := q.query(ctx, q.entriesStmt, entries,
 		arg.Party,
 		arg.First,
@@ -100,14 +118,15 @@ func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]Entry, erro
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Entry
+	var items []EntriesRow
 	for rows.Next() {
-		var i Entry
+		var i EntriesRow
 		if err := rows.Scan(
 			&i.Party,
 			&i.Number,
 			&i.Version,
 			&i.LeafIndex,
+			&i.Private,
 			&i.EventID,
 			&i.EventType,
 			&i.RecordedMs,
@@ -117,7 +136,6 @@ func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]Entry, erro
 			&i.Country,
 			&i.Category,
 			&i.Facts,
-			&i.Private,
 		); err != nil {
 			return nil, err
 		}
@@ -133,7 +151,9 @@ func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]Entry, erro
 }
 
 const entryVersions = `-- name: EntryVersions :many
-SELECT party, number, version, leaf_index, event_id, event_type, recorded_ms, occurred_at, recipient_id, recipient, country, category, facts, private FROM entry WHERE party = ? AND number = ? ORDER BY version
+SELECT e.party, e.number, e.version, e.leaf_index, e.private,
+	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
+FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index WHERE e.party = ? AND e.number = ? ORDER BY e.version
 `
 
 type EntryVersionsParams struct {
@@ -141,20 +161,38 @@ type EntryVersionsParams struct {
 	Number int64
 }
 
-func (q *Queries) EntryVersions(ctx context.Context, arg EntryVersionsParams) ([]Entry, error) {
+type EntryVersionsRow struct {
+	Party       int64
+	Number      int64
+	Version     int64
+	LeafIndex   int64
+	Private     string
+	EventID     []byte
+	EventType   string
+	RecordedMs  int64
+	OccurredAt  string
+	RecipientID string
+	Recipient   string
+	Country     string
+	Category    string
+	Facts       string
+}
+
+func (q *Queries) EntryVersions(ctx context.Context, arg EntryVersionsParams) ([]EntryVersionsRow, error) {
 	rows, err := q.query(ctx, q.entryVersionsStmt, entryVersions, arg.Party, arg.Number)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Entry
+	var items []EntryVersionsRow
 	for rows.Next() {
-		var i Entry
+		var i EntryVersionsRow
 		if err := rows.Scan(
 			&i.Party,
 			&i.Number,
 			&i.Version,
 			&i.LeafIndex,
+			&i.Private,
 			&i.EventID,
 			&i.EventType,
 			&i.RecordedMs,
@@ -164,7 +202,6 @@ func (q *Queries) EntryVersions(ctx context.Context, arg EntryVersionsParams) ([
 			&i.Country,
 			&i.Category,
 			&i.Facts,
-			&i.Private,
 		); err != nil {
 			return nil, err
 		}
@@ -177,49 +214,6 @@ func (q *Queries) EntryVersions(ctx context.Context, arg EntryVersionsParams) ([
 		return nil, err
 	}
 	return items, nil
-}
-
-const insertEntry = `-- name: InsertEntry :exec
-INSERT INTO entry (party, number, version, leaf_index, event_id, event_type, recorded_ms, occurred_at,
-	recipient_id, recipient, country, category, facts, private)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-`
-
-type InsertEntryParams struct {
-	Party       int64
-	Number      int64
-	Version     int64
-	LeafIndex   int64
-	EventID     []byte
-	EventType   string
-	RecordedMs  int64
-	OccurredAt  string
-	RecipientID string
-	Recipient   string
-	Country     string
-	Category    string
-	Facts       string
-	Private     string
-}
-
-func (q *Queries) InsertEntry(ctx context.Context, arg InsertEntryParams) error {
-	_, err := q.exec(ctx, q.insertEntryStmt, insertEntry,
-		arg.Party,
-		arg.Number,
-		arg.Version,
-		arg.LeafIndex,
-		arg.EventID,
-		arg.EventType,
-		arg.RecordedMs,
-		arg.OccurredAt,
-		arg.RecipientID,
-		arg.Recipient,
-		arg.Country,
-		arg.Category,
-		arg.Facts,
-		arg.Private,
-	)
-	return err
 }
 
 const park = `-- name: Park :exec
@@ -359,22 +353,6 @@ func (q *Queries) PutRecipient(ctx context.Context, arg PutRecipientParams) erro
 	return err
 }
 
-const putSequence = `-- name: PutSequence :exec
-INSERT INTO sequence (party, label, next) VALUES (?, ?, ?)
-ON CONFLICT (party) DO UPDATE SET label = excluded.label, next = excluded.next
-`
-
-type PutSequenceParams struct {
-	Party int64
-	Label []byte
-	Next  int64
-}
-
-func (q *Queries) PutSequence(ctx context.Context, arg PutSequenceParams) error {
-	_, err := q.exec(ctx, q.putSequenceStmt, putSequence, arg.Party, arg.Label, arg.Next)
-	return err
-}
-
 const recipients = `-- name: Recipients :many
 SELECT r.party, r.digest, r.id, r.legal_name, r.address, r.contact, r.representative, r.country, r.category, r.role,
 	CAST(t.first_index AS INTEGER) AS first_index, CAST(t.last_index AS INTEGER) AS last_index,
@@ -448,43 +426,6 @@ func (q *Queries) Recipients(ctx context.Context, arg RecipientsParams) ([]Recip
 			&i.Shares,
 			&i.Subjects,
 		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const sequences = `-- name: Sequences :many
-SELECT party, label, next FROM sequence WHERE label IN (/*SLICE:labels*/?)
-`
-
-func (q *Queries) Sequences(ctx context.Context, labels [][]byte) ([]Sequence, error) {
-	query := sequences
-	var queryParams []interface{}
-	if len(labels) > 0 {
-		for _, v := range labels {
-			queryParams = append(queryParams, v)
-		}
-		query = strings.Replace(query, "/*SLICE:labels*/?", strings.Repeat(",?", len(labels))[1:], 1)
-	} else {
-		query = strings.Replace(query, "/*SLICE:labels*/?", "NULL", 1)
-	}
-	rows, err := q.query(ctx, nil, query, queryParams...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Sequence
-	for rows.Next() {
-		var i Sequence
-		if err := rows.Scan(&i.Party, &i.Label, &i.Next); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -23,13 +23,9 @@ CREATE TABLE parked (
 	since_ms   bigint NOT NULL
 );
 
--- Entries of parties. Version 0 is as recorded and stays; what changes an entry
--- adds a version under the leaf of the event that changed it.
-CREATE TABLE entry (
-	party        bigint NOT NULL,
-	number       bigint NOT NULL, -- the party's entry number
-	version      bigint NOT NULL,
-	leaf_index   bigint NOT NULL, -- of the event that made this version
+-- What events say to each of their parties, once for each event.
+CREATE TABLE fact (
+	leaf_index   bigint PRIMARY KEY,
 	event_id     bytea NOT NULL,
 	event_type   text NOT NULL,
 	recorded_ms  bigint NOT NULL, -- the leaf's time
@@ -38,8 +34,17 @@ CREATE TABLE entry (
 	recipient    text NOT NULL,
 	country      text COLLATE "C" NOT NULL,
 	category     text COLLATE "C" NOT NULL,
-	facts        text NOT NULL, -- JSON of the event
-	private      text NOT NULL, -- JSON of the party's own slot; empty if it has none
+	facts        text NOT NULL -- JSON of the event
+);
+
+-- Entries of parties. Version 0 is as recorded and stays; what changes an entry
+-- adds a version under the leaf of the event that changed it.
+CREATE TABLE entry (
+	party      bigint NOT NULL,
+	number     bigint NOT NULL, -- the party's entry number
+	version    bigint NOT NULL,
+	leaf_index bigint NOT NULL, -- of the event that made this version: its fact
+	private    text NOT NULL, -- JSON of the party's own slot; empty if it has none
 	PRIMARY KEY (party, number, version)
 );
 

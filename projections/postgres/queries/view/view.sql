@@ -25,21 +25,29 @@ ON CONFLICT (party) DO UPDATE SET leaf_index = excluded.leaf_index, class = excl
 -- name: Unpark :exec
 DELETE FROM parked WHERE party = ANY(@parties::bigint[]);
 
+-- name: PutFacts :exec
+INSERT INTO fact (leaf_index, event_id, event_type, recorded_ms, occurred_at, recipient_id, recipient, country, category, facts)
+SELECT unnest(@leaf_indices::bigint[]), unnest(@event_ids::bytea[]), unnest(@event_types::text[]), unnest(@recorded_times::bigint[]),
+	unnest(@occurred_ats::text[]), unnest(@recipient_ids::text[]), unnest(@recipients::text[]), unnest(@countries::text[]),
+	unnest(@categories::text[]), unnest(@all_facts::text[])
+ON CONFLICT DO NOTHING;
+
 -- name: InsertEntries :copyfrom
-INSERT INTO entry (party, number, version, leaf_index, event_id, event_type, recorded_ms, occurred_at,
-	recipient_id, recipient, country, category, facts, private)
-VALUES (@party, @number, @version, @leaf_index, @event_id, @event_type, @recorded_ms, @occurred_at,
-	@recipient_id, @recipient, @country, @category, @facts, @private);
+INSERT INTO entry (party, number, version, leaf_index, private) VALUES (@party, @number, @version, @leaf_index, @private);
 
 -- name: Entries :many
-SELECT e.* FROM entry e
+SELECT e.party, e.number, e.version, e.leaf_index, e.private,
+	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
+FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE e.party = @party AND e.number >= @first AND e.version = (
 	SELECT max(v.version) FROM entry v
 	WHERE v.party = e.party AND v.number = e.number AND v.leaf_index <= @up_to AND v.version <= @newest)
 ORDER BY e.number LIMIT @most;
 
 -- name: EntryVersions :many
-SELECT * FROM entry WHERE party = @party AND number = @number ORDER BY version;
+SELECT e.party, e.number, e.version, e.leaf_index, e.private,
+	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
+FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index WHERE e.party = @party AND e.number = @number ORDER BY e.version;
 
 -- name: PutRecipients :exec
 INSERT INTO recipient (party, digest, id, legal_name, address, contact, representative, country, category, role,

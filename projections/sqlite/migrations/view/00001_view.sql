@@ -23,13 +23,9 @@ CREATE TABLE parked (
 	since_ms   INTEGER NOT NULL
 ) STRICT;
 
--- Entries of parties. Version 0 is as recorded and stays; what changes an entry
--- adds a version under the leaf of the event that changed it.
-CREATE TABLE entry (
-	party        INTEGER NOT NULL,
-	number       INTEGER NOT NULL, -- the party's entry number
-	version      INTEGER NOT NULL,
-	leaf_index   INTEGER NOT NULL, -- of the event that made this version
+-- What events say to each of their parties, once for each event.
+CREATE TABLE fact (
+	leaf_index   INTEGER PRIMARY KEY,
 	event_id     BLOB NOT NULL,
 	event_type   TEXT NOT NULL,
 	recorded_ms  INTEGER NOT NULL, -- the leaf's time
@@ -38,8 +34,17 @@ CREATE TABLE entry (
 	recipient    TEXT NOT NULL,
 	country      TEXT NOT NULL,
 	category     TEXT NOT NULL,
-	facts        TEXT NOT NULL, -- JSON of the event
-	private      TEXT NOT NULL, -- JSON of the party's own slot; empty if it has none
+	facts        TEXT NOT NULL -- JSON of the event
+) STRICT;
+
+-- Entries of parties. Version 0 is as recorded and stays; what changes an entry
+-- adds a version under the leaf of the event that changed it.
+CREATE TABLE entry (
+	party      INTEGER NOT NULL,
+	number     INTEGER NOT NULL, -- the party's entry number
+	version    INTEGER NOT NULL,
+	leaf_index INTEGER NOT NULL, -- of the event that made this version: its fact
+	private    TEXT NOT NULL, -- JSON of the party's own slot; empty if it has none
 	PRIMARY KEY (party, number, version)
 ) STRICT, WITHOUT ROWID;
 

@@ -4,13 +4,6 @@ SELECT next, turn FROM progress;
 -- name: Advance :execrows
 UPDATE progress SET next = sqlc.arg(next), turn = turn + 1 WHERE next = sqlc.arg(was) AND turn = sqlc.arg(turn);
 
--- name: Sequences :many
-SELECT party, label, next FROM sequence WHERE label IN (sqlc.slice('labels'));
-
--- name: PutSequence :exec
-INSERT INTO sequence (party, label, next) VALUES (?, ?, ?)
-ON CONFLICT (party) DO UPDATE SET label = excluded.label, next = excluded.next;
-
 -- name: Parked :many
 SELECT party, leaf_index, class, since_ms FROM parked ORDER BY leaf_index, party;
 
@@ -24,20 +17,19 @@ ON CONFLICT (party) DO UPDATE SET leaf_index = excluded.leaf_index, class = excl
 -- name: Unpark :exec
 DELETE FROM parked WHERE party = ?;
 
--- name: InsertEntry :exec
-INSERT INTO entry (party, number, version, leaf_index, event_id, event_type, recorded_ms, occurred_at,
-	recipient_id, recipient, country, category, facts, private)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
-
 -- name: Entries :many
-SELECT * FROM entry e
+SELECT e.party, e.number, e.version, e.leaf_index, e.private,
+	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
+FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE e.party = sqlc.arg(party) AND e.number >= sqlc.arg(first) AND e.version = (
 	SELECT max(v.version) FROM entry v
 	WHERE v.party = e.party AND v.number = e.number AND v.leaf_index <= sqlc.arg(up_to) AND v.version <= sqlc.arg(newest))
 ORDER BY e.number LIMIT sqlc.arg(most);
 
 -- name: EntryVersions :many
-SELECT * FROM entry WHERE party = ? AND number = ? ORDER BY version;
+SELECT e.party, e.number, e.version, e.leaf_index, e.private,
+	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
+FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index WHERE e.party = ? AND e.number = ? ORDER BY e.version;
 
 -- name: PutRecipient :exec
 INSERT INTO recipient (party, digest, id, legal_name, address, contact, representative, country, category, role,

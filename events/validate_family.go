@@ -1,0 +1,230 @@
+package events
+
+import (
+	"net/url"
+	"time"
+)
+
+// Validatable is an event whose facts come from outside.
+type Validatable interface {
+	Event
+	// Validate checks the facts before anything is stored. Its error is the first
+	// rule broken, as a *[FieldError]. now bounds what must have happened already.
+	Validate(now time.Time) error
+}
+
+// Validate checks the share as amended, and what is said of the amendment.
+func (d *DisclosureAmended) Validate(now time.Time) error {
+	v := &validator{err: d.DisclosureRecorded.Validate(now)}
+	v.term("amendment.kind", d.Amendment.Kind, true)
+	v.text("amendment.reason", d.Amendment.Reason, true)
+	if v.err == nil && len(d.Amendment.Changed) == 0 {
+		v.fail("amendment.changed", "nothing would be different", "say what is to be amended, or leave the record as it is")
+	}
+	return v.err
+}
+
+// Validate implements [Validatable].
+func (d *DisclosureRetracted) Validate(time.Time) error {
+	v := &validator{}
+	v.term("retraction.ground", d.Retraction.Ground, true)
+	v.text("retraction.reason", d.Retraction.Reason, false)
+	return v.err
+}
+
+// Validate implements [Validatable].
+func (d *DisclosureDisputed) Validate(now time.Time) error {
+	v := &validator{}
+	v.term("dispute.by", d.Dispute.By, true)
+	v.term("dispute.ground", d.Dispute.Ground, true)
+	v.moment("dispute.at", d.Dispute.At, now)
+	return v.err
+}
+
+// Validate implements [Validatable].
+func (d *DisputeResolved) Validate(now time.Time) error {
+	v := &validator{}
+	v.term("resolution.outcome", d.Resolution.Outcome, true)
+	v.text("resolution.reason", d.Resolution.Reason, true)
+	v.moment("resolution.at", d.Resolution.At, now)
+	return v.err
+}
+
+// Validate implements [Validatable].
+func (s *SeriesOpened) Validate(now time.Time) error {
+	v := &validator{}
+	v.moment("series.first", s.Series.First, now)
+	v.term("series.precision", s.Series.Precision, false)
+	v.share(&s.DisclosureRecorded)
+	if v.err == nil && s.Occurred != (Occurred{}) {
+		v.fail("occurred", "is no part of a series", "give series.first")
+	}
+	if r := s.Conveyance.Recurrence; v.err == nil && (r == "" || r == "once") {
+		v.fail("conveyance.recurrence", "must say how often a series recurs", "use daily, weekly, monthly or continuous, or record a single share")
+	}
+	return v.err
+}
+
+// Validate implements [Validatable].
+func (s *SeriesUpdated) Validate(now time.Time) error {
+	v := &validator{}
+	v.progress(s.Progress, now)
+	return v.err
+}
+
+// Validate implements [Validatable].
+func (s *SeriesClosed) Validate(now time.Time) error {
+	v := &validator{}
+	v.progress(s.Progress, now)
+	v.text("closing.reason", s.Closing.Reason, true)
+	return v.err
+}
+
+func (v *validator) progress(p SeriesProgress, now time.Time) {
+	if p.Count == 0 {
+		v.fail("progress.count", "must count the shares so far, the first among them", "give a number from 1 on")
+	}
+	v.moment("progress.last", p.Last, now)
+}
+
+// Validate implements [Validatable].
+func (p *PossibleRecorded) Validate(now time.Time) error {
+	v := &validator{}
+	v.date("period.from", p.Period.From)
+	v.moment("period.to", p.Period.To, now)
+	v.span("period.to", p.Period.From, p.Period.To)
+	v.share(&p.DisclosureRecorded)
+	if v.err == nil && p.Occurred != (Occurred{}) {
+		v.fail("occurred", "is not known of a possible share", "give the period")
+	}
+	if v.err == nil && p.Research == nil {
+		v.fail("research", "is required where data may have been shared for a study", "describe the study")
+	}
+	return v.err
+}
+
+// Validate implements [Validatable].
+func (d *DisclosureAcknowledged) Validate(now time.Time) error {
+	v := &validator{}
+	v.term("acknowledgement.outcome", d.Acknowledgement.Outcome, true)
+	v.moment("acknowledgement.at", d.Acknowledgement.At, now)
+	v.text("acknowledgement.reference", d.Acknowledgement.Reference, false)
+	return v.err
+}
+
+// Validate implements [Validatable].
+func (o *OnwardReported) Validate(now time.Time) error {
+	v := &validator{}
+	v.text("onward.by", o.Onward.By, true)
+	v.moment("onward.at", o.Onward.At, now)
+	v.term("onward.precision", o.Onward.Precision, false)
+	v.recipient(&o.Recipient)
+	v.reasons(o.Reasons)
+	v.data(o.Data)
+	v.transfer(o.Transfer)
+	return v.err
+}
+
+// Validate implements [Validatable].
+func (r *RecipientRegistered) Validate(time.Time) error { return r.Recipient.Validate() }
+
+// Validate implements [Validatable].
+func (r *RecipientChanged) Validate(time.Time) error {
+	v := &validator{err: r.Recipient.Validate()}
+	v.change(r.Change)
+	return v.err
+}
+
+// Validate implements [Validatable].
+func (r *RecipientsMerged) Validate(time.Time) error {
+	v := &validator{}
+	v.text("merger.from", r.Merger.From, true)
+	v.text("merger.into", r.Merger.Into, true)
+	v.change(r.Change)
+	return v.err
+}
+
+// Validate implements [Validatable].
+func (r *RelationshipChanged) Validate(time.Time) error {
+	v := &validator{}
+	v.text("relationship.recipient", r.Relationship.Recipient, true)
+	v.term("relationship.was", r.Relationship.Was, true)
+	v.term("relationship.is", r.Relationship.Is, true)
+	if v.err == nil && r.Relationship.Was == r.Relationship.Is {
+		v.fail("relationship.is", "is what it was", "name the category it has now")
+	}
+	v.change(r.Change)
+	return v.err
+}
+
+// Validate implements [Validatable].
+func (s *SubprocessorAdded) Validate(time.Time) error {
+	v := &validator{err: s.Recipient.Validate()}
+	v.change(s.Change)
+	v.text("engagement.by", s.Engagement.By, true)
+	v.text("engagement.purpose", s.Engagement.Purpose, false)
+	return v.err
+}
+
+func (v *validator) change(c Change) {
+	v.date("change.effective", c.Effective)
+	v.text("change.reason", c.Reason, false)
+}
+
+// Validate implements [Validatable].
+func (s *StatementPublished) Validate(time.Time) error { return s.Document.validate() }
+
+// Validate implements [Validatable].
+func (t *TaxonomyReleased) Validate(time.Time) error { return t.Document.validate() }
+
+// Validate implements [Validatable].
+func (p *ProfileReleased) Validate(time.Time) error { return p.Document.validate() }
+
+func (d *Document) validate() error {
+	v := &validator{}
+	v.text("document.version", d.Version, true)
+	v.date("document.effective", d.Effective)
+	v.file("document", d.SHA256, d.Size, d.MediaType)
+	v.text("document.language", d.Language, false)
+	v.text("document.title", d.Title, false)
+	v.text("document.url", d.URL, false)
+	if u, err := url.Parse(d.URL); d.URL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
+		v.fail("document.url", "must be an http or https URL", "give the whole address, or leave it out")
+	}
+	return v.err
+}
+
+// Validate implements [Validatable].
+func (c *ConsentGiven) Validate(now time.Time) error { return validConsent(c.Choice, c.Scope, now) }
+
+// Validate implements [Validatable].
+func (c *ConsentRefused) Validate(now time.Time) error { return validConsent(c.Choice, c.Scope, now) }
+
+// Validate implements [Validatable].
+func (c *ConsentWithdrawn) Validate(now time.Time) error {
+	return validConsent(c.Choice, anyScope, now)
+}
+
+// Validate implements [Validatable].
+func (c *ConsentExpired) Validate(now time.Time) error { return validConsent(c.Choice, anyScope, now) }
+
+// anyScope stands where an event has no scope of its own.
+var anyScope = Scope{Purposes: []string{"any"}}
+
+func validConsent(c Choice, s Scope, now time.Time) error {
+	v := &validator{}
+	v.moment("choice.at", c.At, now)
+	v.term("choice.method", c.Method, false)
+	v.texts("scope.purposes", s.Purposes, true)
+	v.texts("scope.categories", s.Categories, false)
+	v.texts("scope.recipients", s.Recipients, false)
+	if s.ProductArea != "" {
+		v.oneOf("scope.product_area", s.ProductArea, terms["context.product_area"])
+	}
+	v.text("scope.statement", s.Statement, false)
+	if s.Until != "" {
+		v.date("scope.until", s.Until)
+		v.span("scope.until", c.At, s.Until)
+	}
+	return v.err
+}

@@ -1,0 +1,117 @@
+package decide
+
+import (
+	"slices"
+	"time"
+
+	"github.com/sharetrail/sharetrail/events"
+)
+
+// Command asks to record something.
+type Command interface {
+	// About names the record that the command is about, such as a share that is to
+	// be amended; ok is false if it is about none.
+	About() (id events.ID, ok bool)
+	// Decide says which events follow, or why none. The first one is what the
+	// command asks for, whose id follows from the command's key alone. target is
+	// what About names, nil if it names nothing.
+	Decide(state State, target *Target, now time.Time) ([]Planned, error)
+}
+
+// Target is a record that a command is about, with what later events made of it.
+type Target struct {
+	ID       events.ID
+	Index    uint64
+	LeafHash events.Hash
+	Event    events.Event
+	// Share is what the record holds as a share, in its newest version; nil if it is
+	// no share.
+	Share    *events.DisclosureRecorded
+	Versions uint64  // amendments so far
+	Parties  []Party // those whom the record still concerns
+	Ended    string  // what ended it: the type of an event, or empty
+}
+
+// Of returns the reference that a slot makes to the record.
+func (t *Target) ref() *Reference { return &Reference{t.Index, t.LeafHash} }
+
+// about plans an event about the record for some of its parties.
+func (t *Target) about(e events.Event, parties []Party) Planned {
+	p := Planned{Event: e}
+	for _, party := range parties {
+		party.About = t.ref()
+		p.Parties = append(p.Parties, party)
+	}
+	return p
+}
+
+// open refuses a target that something has ended, and one of another type than
+// an event may be about.
+func (t *Target) open(typ string) error {
+	if !slices.Contains(events.About(typ), t.Event.Type()) {
+		return &events.FieldError{Field: "id", Rule: "names a " + t.Event.Type() + ", which a " + typ + " cannot be about",
+			Next: "use the id of the record that is meant"}
+	}
+	// A closed series gets no more shares; what it told can still be wrong.
+	over := t.Ended != "" && (t.Ended != events.TypeSeriesClosed || typ == events.TypeSeriesUpdated || typ == events.TypeSeriesClosed)
+	if over {
+		return &events.FieldError{Field: "id", Rule: "names a record that a " + t.Ended + " has ended", Next: "record what is true now as a new one"}
+	}
+	return nil
+}
+
+// find returns the record's party with an identity.
+func (t *Target) find(role events.Role, id events.Identity) (Party, bool) {
+	i := slices.IndexFunc(t.Parties, func(p Party) bool { return p.Role == role && p.ID == id })
+	if i < 0 {
+		return Party{}, false
+	}
+	return t.Parties[i], true
+}
+
+func (t *Target) subjects() (n uint64) {
+	for _, p := range t.Parties {
+		if p.Role == events.RoleSubject {
+			n++
+		}
+	}
+	return n
+}
+
+// enrolling appends the enrolment of those parties that the ledger does not know.
+func enrolling(state State, planned ...Planned) []Planned {
+	var fresh []Party
+	for _, p := range planned {
+		for _, party := range p.Parties {
+			known := state.Enrolled(party.Role, party.ID) || slices.ContainsFunc(fresh, func(f Party) bool {
+				return f.Role == party.Role && f.ID == party.ID
+			})
+			if !known {
+				fresh = append(fresh, Party{Role: party.Role, ID: party.ID})
+			}
+		}
+	}
+	if len(fresh) > 0 {
+		planned = append(planned, Planned{Event: new(events.Enrolled), Parties: fresh})
+	}
+	return planned
+}
+
+// identity reads the identity in a field of a command.
+func identity(state State, field, text string) (events.Identity, error) {
+	id, err := events.ParseIdentity(state.Identities(), text)
+	if err != nil {
+		return "", inField(field, err)
+	}
+	return id, nil
+}
+
+// recipientIn reads the id of a recipient, and puts it into its one spelling.
+func recipientIn(state State, field string, text *string) (Party, error) {
+	id, err := identity(state, field, *text)
+	if err != nil {
+		return Party{}, err
+	}
+	*text = id.String()
+	return Party{Role: events.RoleRecipient, ID: id}, nil
+}

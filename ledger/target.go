@@ -1,0 +1,221 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/internal/keystore"
+	"github.com/sharetrail/sharetrail/ledger/decide"
+)
+
+// deed is what an event did to an earlier record.
+type deed struct {
+	to  uint64 // index of the record
+	at  uint64 // index of the event
+	typ string // of the event
+}
+
+// owners tells whose slots are in each event, in the order of the events.
+type owners struct {
+	ends []uint32 // of each event, in ids
+	ids  []keystore.PartyID
+}
+
+func (o *owners) add(claimed []claim) {
+	for _, c := range claimed {
+		o.ids = append(o.ids, c.party)
+	}
+	o.ends = append(o.ends, uint32(len(o.ids)))
+}
+
+// of returns the parties of an event. The slice must not be changed; it stays
+// as it is while the writer goes on.
+func (o *owners) of(index uint64) []keystore.PartyID {
+	from := uint32(0)
+	if index > 0 {
+		from = o.ends[index-1]
+	}
+	return o.ids[from:o.ends[index]:o.ends[index]]
+}
+
+// took notes whose the event is that was just folded, and what it did.
+func (s *state) took(done *deed) {
+	s.owners.add(s.claimed)
+	if done != nil {
+		done.at = s.next - 1
+		s.deeds[done.to] = append(s.deeds[done.to], *done)
+	}
+}
+
+// deedOf finds the record that an event is about, before the event is folded, by
+// opening the slot of one of its parties. Most types of events are about none.
+func (l *Ledger) deedOf(ctx context.Context, e events.Recorded, leaf *events.Leaf, stored *events.Stored) (*deed, error) {
+	if leaf.Kind != events.KindEntry || len(events.About(e.Type)) == 0 {
+		return nil, nil
+	}
+	sealed := &keystore.Sealed{Recorded: e, Origin: l.origin, Stored: stored, Leaf: leaf}
+	for k, slot := range leaf.Slots {
+		id, known := l.state.expected[slot.Label]
+		if !known {
+			continue
+		}
+		party, err := l.keys.ByID(ctx, id)
+		if errors.Is(err, keystore.ErrKeyMissing) || errors.Is(err, keystore.ErrNoParty) {
+			continue // another party's key tells the same
+		}
+		if err != nil {
+			return nil, err
+		}
+		content, err := sealed.OpenSlot(uint16(k), party.Key)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", err, ErrCorrupt)
+		}
+		if content.TargetIndex == nil {
+			continue // one who joins has no entry in the record
+		}
+		if *content.TargetIndex >= e.Revision {
+			return nil, fmt.Errorf("it is about an event that is not before it: %w", ErrCorrupt)
+		}
+		return &deed{to: *content.TargetIndex, typ: e.Type}, nil
+	}
+	return nil, nil // nobody is left who could do anything to that record
+}
+
+// target is a record that a command is about.
+type target struct {
+	decide.Target
+	deeds int // how many were taken into account
+}
+
+// errTargetMoved says that something happened to the target since it was read:
+// read it again, and decide again.
+var errTargetMoved = errors.New("the record changed meanwhile")
+
+// ErrNoRecord says that an id names no record of the ledger.
+var ErrNoRecord = &events.FieldError{Field: "id", Rule: "names no record of this ledger", Next: "use the id that recording it answered"}
+
+// targetOf reads what a command is about, with everything that happened to it
+// before an index. It returns nil for a command about nothing.
+func (l *Ledger) targetOf(ctx context.Context, cmd *Command, before uint64) (*target, error) {
+	id, about := cmd.Record.About()
+	if !about {
+		return nil, nil
+	}
+	index, known := l.Find(id)
+	if !known || index >= before {
+		return nil, ErrNoRecord
+	}
+	sealed, err := l.sealedAt(ctx, index)
+	if err != nil {
+		return nil, err
+	}
+	if sealed.Leaf.Kind != events.KindEntry || sealed.Type == events.TypeEnrolled {
+		return nil, ErrNoRecord
+	}
+	l.mu.RLock()
+	deeds := slices.Clone(l.state.deeds[index])
+	l.mu.RUnlock()
+	deeds = slices.DeleteFunc(deeds, func(d deed) bool { return d.at >= before })
+	t := &target{Target: decide.Target{ID: id, Index: index, LeafHash: events.LeafHash(sealed.Stored.Leaf)}, deeds: len(deeds)}
+	if t.Parties, err = l.partiesOf(ctx, index); err != nil {
+		return nil, err
+	}
+	if t.Event, err = l.openAny(ctx, sealed, t.Parties); err != nil {
+		return nil, err
+	}
+	t.Share = events.ShareIn(t.Event)
+	for _, d := range deeds {
+		if err := l.apply(ctx, t, d); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// partiesOf returns whom an event concerns, the recipient first, whatever place
+// its slot was given. Whose key was destroyed is not concerned any more.
+func (l *Ledger) partiesOf(ctx context.Context, index uint64) (parties []decide.Party, err error) {
+	l.mu.RLock()
+	ids := l.state.owners.of(index)
+	l.mu.RUnlock()
+	for _, id := range ids {
+		party, err := l.keys.ByID(ctx, id)
+		if errors.Is(err, keystore.ErrKeyMissing) || errors.Is(err, keystore.ErrNoParty) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		parties = append(parties, decide.Party{Role: party.Role, ID: party.Identity})
+	}
+	slices.SortStableFunc(parties, func(a, b decide.Party) int { return int(b.Role) - int(a.Role) })
+	return parties, nil
+}
+
+// openAny reads an event's facts with the key of one of its parties.
+func (l *Ledger) openAny(ctx context.Context, sealed *keystore.Sealed, parties []decide.Party) (events.Event, error) {
+	for _, p := range parties {
+		opened, err := l.openAs(ctx, sealed, partyKey{p.Role, p.ID})
+		if err != nil {
+			return nil, err
+		}
+		return opened.Event, nil
+	}
+	return nil, fmt.Errorf("opening event %d: %w", sealed.Revision, ErrKeyDestroyed)
+}
+
+// apply takes into account what an event did to the target.
+func (l *Ledger) apply(ctx context.Context, t *target, d deed) error {
+	switch d.typ {
+	case events.TypeDisclosureAmended:
+		sealed, err := l.sealedAt(ctx, d.at)
+		if err != nil {
+			return err
+		}
+		e, err := l.openAny(ctx, sealed, t.Parties)
+		if err != nil {
+			return err
+		}
+		newest := *events.ShareIn(e)
+		newest.Extent = t.Share.Extent
+		t.Share, t.Versions = &newest, t.Versions+1
+	case events.TypeDisclosureRetracted:
+		gone, err := l.partiesOf(ctx, d.at)
+		if err != nil {
+			return err
+		}
+		t.Parties = slices.DeleteFunc(t.Parties, func(p decide.Party) bool {
+			return p.Role == events.RoleSubject && slices.ContainsFunc(gone, func(g decide.Party) bool { return g.Role == p.Role && g.ID == p.ID })
+		})
+		if !slices.ContainsFunc(t.Parties, func(p decide.Party) bool { return p.Role == events.RoleSubject }) {
+			t.Ended = d.typ
+		}
+	case events.TypeSeriesClosed, events.TypeDisputeResolved, events.TypeConsentWithdrawn, events.TypeConsentExpired:
+		t.Ended = d.typ
+	}
+	return nil
+}
+
+// decide takes the decision that a command asks for. Whoever calls it holds mu
+// or is the writer.
+func (l *Ledger) decide(state decide.State, cmd *Command, t *target, now time.Time) ([]decide.Planned, error) {
+	var about *decide.Target
+	if t != nil {
+		about = &t.Target
+	}
+	planned, err := cmd.Record.Decide(state, about, now)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range planned {
+		if _, known := l.state.rules.Fields[p.Event.Type()]; !known {
+			return nil, &events.FieldError{Field: "type", Rule: "the rules of this ledger, made by an older program, know no " + p.Event.Type(),
+				Next: "begin a new ledger for it"}
+		}
+	}
+	return planned, nil
+}
