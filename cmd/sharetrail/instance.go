@@ -38,6 +38,7 @@ type instance struct {
 	dir     string
 	socket  string // directory of the API's socket
 	keys    *keystore.Store
+	trees   *trillian.Server // nil if the log is elsewhere
 	ledger  *ledger.Ledger
 	reports *projections.Reports
 	runner  *projections.Runner
@@ -69,7 +70,7 @@ type instanceConfig struct {
 func openInstance(ctx context.Context, cfg instanceConfig) (*instance, error) {
 	in := &instance{dir: cfg.dir, log: cfg.log}
 	if err := in.open(ctx, cfg); err != nil {
-		return nil, errors.Join(err, in.close())
+		return nil, explain(ctx, in.dir, errors.Join(err, in.close()))
 	}
 	return in, nil
 }
@@ -270,6 +271,7 @@ func (in *instance) openLog(ctx context.Context, origin, address string) (*trill
 		return nil, err
 	}
 	in.onClose(server.Close)
+	in.trees = server
 	conf.Conn = server.Conn()
 	conf.Integrate = func(ctx context.Context, tree int64) error {
 		_, err := server.Integrate(ctx, tree)

@@ -103,7 +103,7 @@ func textsOf(v reflect.Value, path string) (texts []string) {
 		switch {
 		case path == "reasons":
 			return []string{answer(events.Reason(v.String()))}
-		case events.Terms(path) != nil:
+		case events.Terms()[path] != nil:
 			return []string{words(v.String())}
 		}
 		return []string{v.String()}

@@ -47,7 +47,7 @@ func (s *site) newRecord(v *visit) {
 func (s *site) showRecord(v *visit, status int, form *recordForm) {
 	p := &recordPage{
 		page: pageOf(v.session, "Record a share", "record"), Form: form, Reasons: statementReasons, Others: otherReasons,
-		Data: usualData, Categories: events.Terms("recipient.category"), Roles: events.Terms("recipient.role"),
+		Data: usualData, Categories: events.Terms()["recipient.category"], Roles: events.Terms()["recipient.role"],
 	}
 	p.Failed = len(form.Wrong) > 0
 	var err error

@@ -170,7 +170,7 @@ func TestTextsCannotPose(t *testing.T) {
 
 // TestReasonsAreWorded: the form offers every reason, in words.
 func TestReasonsAreWorded(t *testing.T) {
-	have, want := ui.Worded(), events.Terms("reasons")
+	have, want := ui.Worded(), events.Terms()["reasons"]
 	slices.Sort(have)
 	slices.Sort(want)
 	if len(want) < 17 || !slices.Equal(have, want) {
