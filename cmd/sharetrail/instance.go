@@ -64,6 +64,8 @@ type instanceConfig struct {
 	// Addresses of servers that run elsewhere; empty means in this process.
 	eventStore string // connection string of an EventStoreDB
 	logServer  string // host:port of a Trillian log server
+	// acceptClock vouches for a clock that is far ahead of the last leaf.
+	acceptClock bool
 }
 
 // openInstance opens or creates the ledger in a data directory.
@@ -113,7 +115,7 @@ func (in *instance) open(ctx context.Context, cfg instanceConfig) error {
 	}
 	in.ledger, err = ledger.Open(ctx, ledger.Config{
 		ID: cfg.id, Store: store, Log: trees, Keys: keys, State: filepath.Join(in.dir, "state.db"), Tick: cfg.tick,
-		Logger: in.log.Named("ledger"),
+		Logger: in.log.Named("ledger"), AcceptClock: cfg.acceptClock,
 	})
 	if err != nil {
 		return err
@@ -151,6 +153,9 @@ func (in *instance) lock() error {
 		return errors.Join(fmt.Errorf("%w on %s; stop it, or name another directory with --data", errBusy, in.dir), f.Close())
 	}
 	in.onClose(f.Close)
+	if err := checkModes(in.dir); err != nil {
+		return err
+	}
 	return in.checkFormat(filepath.Join(in.dir, "format"))
 }
 

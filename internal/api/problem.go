@@ -108,7 +108,7 @@ func (s *server) problem(err error) *Problem {
 		return newProblem(http.StatusUnprocessableEntity, "", FieldProblem(*field))
 	case errors.Is(err, ledger.ErrKeyReused):
 		return newProblem(http.StatusConflict, "",
-			FieldProblem{"Idempotency-Key", ledger.ErrKeyReused.Error(), "use a new key for a new share"})
+			FieldProblem{"Idempotency-Key", ledger.ErrKeyReused.Error(), "use a new key for something new"})
 	case errors.Is(err, ledger.ErrTooLarge):
 		return newProblem(http.StatusRequestEntityTooLarge, ledger.ErrTooLarge.Error()+"; name fewer subjects or shorten the texts")
 	case errors.Is(err, ledger.ErrNoEvent):
@@ -126,6 +126,8 @@ func (s *server) problem(err error) *Problem {
 		return newProblem(http.StatusServiceUnavailable, ledger.ErrNotPublished.Error())
 	case errors.Is(err, projections.ErrParked):
 		return newProblem(http.StatusServiceUnavailable, projections.ErrParked.Error())
+	case errors.Is(err, ledger.ErrClock):
+		return newProblem(http.StatusServiceUnavailable, err.Error()+": set the clock right; or, if it is right, start once with --accept-clock")
 	case errors.Is(err, events.ErrNoSpace), sqlite.IsFull(err):
 		s.Logger.Warn("refused: no space is left", zap.Error(err))
 		return newProblem(http.StatusInsufficientStorage, "no space is left on the disk of the ledger: free some. Nothing needs repair; repeat the request with the same key then")
