@@ -200,7 +200,7 @@ func testRecordPage(t *testing.T, p *process) []string {
 	send.Set("description", "another canary")
 	send.Set("step", "record")
 	_, page = v.post("/record", send)
-	v.wants(page, "This form", "Use a new key for a new share", "another canary")
+	v.wants(page, "This form", "It was recorded already, with other content", "another canary")
 	if got := p.status().Accepted; got != stored {
 		t.Errorf("what came again stored %d events", got-stored)
 	}

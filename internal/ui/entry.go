@@ -22,6 +22,9 @@ type shownEntry struct {
 	Later    bool
 }
 
+// vocabulary is read once: a report asks for it at every value.
+var vocabulary = events.Terms()
+
 // titles say what an entry is that is no plain share.
 var titles = map[string]string{
 	events.TypeSubjectsAdded:          "Added to an earlier share",
@@ -103,7 +106,7 @@ func textsOf(v reflect.Value, path string) (texts []string) {
 		switch {
 		case path == "reasons":
 			return []string{answer(events.Reason(v.String()))}
-		case events.Terms()[path] != nil:
+		case vocabulary[path] != nil:
 			return []string{words(v.String())}
 		}
 		return []string{v.String()}
