@@ -11,7 +11,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/sharetrail/sharetrail/events"
-	"github.com/sharetrail/sharetrail/internal/actor"
 	"github.com/sharetrail/sharetrail/ledger"
 	"github.com/sharetrail/sharetrail/ledger/decide"
 )
@@ -203,7 +202,8 @@ func (s *server) registerConsents(api huma.API) {
 		}})
 }
 
-// CommandInput is a request to record something.
+// CommandInput is exported because the library reads only exported members, those
+// of commandAboutInput too.
 type CommandInput struct {
 	Key         string `header:"Idempotency-Key" required:"true" doc:"chosen by you, once for each thing you record; 1 to 255 bytes"`
 	ContentType string `header:"Content-Type" hidden:"true"`
@@ -277,8 +277,7 @@ func do[B any](ctx context.Context, s *server, schema *huma.Schema, op operation
 
 // accept records what a command asks for and answers where it is.
 func (s *server) accept(ctx context.Context, in *CommandInput, cmd decide.Command) (*positionOutput, error) {
-	a, _ := actor.FromContext(ctx) // authorize knew it
-	accepted, err := s.Ledger.Record(ctx, ledger.Command{Recorder: a.Name, Key: in.Key, Record: cmd})
+	accepted, err := s.Ledger.Record(ctx, command(ctx, in.Key, cmd))
 	if errors.Is(err, ledger.ErrKeyDestroyed) {
 		return nil, newProblem(http.StatusConflict, "nobody whom the record concerned is left in the keystore: it cannot be opened, so nothing can be added to it")
 	}
