@@ -26,11 +26,14 @@ type sealed struct {
 // build puts the planned events in a random order that keeps each party's, and
 // makes their leaves and, last, the state leaf if one is wanted.
 func (l *Ledger) build(ctx context.Context, b *batch) error {
-	at := l.leafTime(l.now())
+	at, err := l.leafTime(l.now())
+	if err != nil {
+		return err
+	}
 	order := shuffle(b.planned)
 	made := make([]sealed, len(order))
 	// With its place fixed, an event depends on no other: the cores share the work.
-	err := inParallel(ctx, len(order), func(i int) (err error) {
+	err = inParallel(ctx, len(order), func(i int) (err error) {
 		made[i], err = l.seal(order[i], b.first+uint64(i), at)
 		return err
 	})

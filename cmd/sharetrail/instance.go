@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,13 +15,12 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/sharetrail/sharetrail/events/embedded"
 	"github.com/sharetrail/sharetrail/events/esdb"
-	"github.com/sharetrail/sharetrail/internal/api"
+	"github.com/sharetrail/sharetrail/internal/actor"
 	"github.com/sharetrail/sharetrail/internal/keystore"
 	"github.com/sharetrail/sharetrail/ledger"
 	"github.com/sharetrail/sharetrail/ledger/trillianlog"
@@ -37,16 +35,19 @@ const dataFormat = 1
 // instance is one ledger with everything it runs on, in this process and on one
 // data directory. Parts are closed in the reverse order of their opening.
 type instance struct {
-	dir      string
-	socket   string // directory of the API's socket
-	keys     *keystore.Store
-	ledger   *ledger.Ledger
-	reports  *projections.Reports
-	runner   *projections.Runner
-	server   *http.Server
-	listener net.Listener
-	log      *zap.Logger
-	closers  []func() error
+	dir     string
+	socket  string // directory of the API's socket
+	keys    *keystore.Store
+	trees   *trillian.Server // nil if the log is elsewhere
+	ledger  *ledger.Ledger
+	reports *projections.Reports
+	runner  *projections.Runner
+	handler http.Handler // /v1, behind no door yet
+	actors  *actor.Store
+	doors   []door
+	url     string // of the pages, if there is a network listener
+	log     *zap.Logger
+	closers []func() error
 }
 
 type instanceConfig struct {
@@ -58,17 +59,20 @@ type instanceConfig struct {
 	// ends with the verb, and nobody else must come to depend on it.
 	private bool
 	tick    time.Duration
+	network listenFlags // where others than the owner may connect, if anywhere
 	log     *zap.Logger
 	// Addresses of servers that run elsewhere; empty means in this process.
 	eventStore string // connection string of an EventStoreDB
 	logServer  string // host:port of a Trillian log server
+	// acceptClock vouches for a clock that is far ahead of the last leaf.
+	acceptClock bool
 }
 
 // openInstance opens or creates the ledger in a data directory.
 func openInstance(ctx context.Context, cfg instanceConfig) (*instance, error) {
 	in := &instance{dir: cfg.dir, log: cfg.log}
 	if err := in.open(ctx, cfg); err != nil {
-		return nil, errors.Join(err, in.close())
+		return nil, explain(ctx, in.dir, errors.Join(err, in.close()))
 	}
 	return in, nil
 }
@@ -111,7 +115,7 @@ func (in *instance) open(ctx context.Context, cfg instanceConfig) error {
 	}
 	in.ledger, err = ledger.Open(ctx, ledger.Config{
 		ID: cfg.id, Store: store, Log: trees, Keys: keys, State: filepath.Join(in.dir, "state.db"), Tick: cfg.tick,
-		Logger: in.log.Named("ledger"),
+		Logger: in.log.Named("ledger"), AcceptClock: cfg.acceptClock,
 	})
 	if err != nil {
 		return err
@@ -122,7 +126,10 @@ func (in *instance) open(ctx context.Context, cfg instanceConfig) error {
 		return err
 	}
 	in.reports = reports
-	return in.openAPI(ctx, reports)
+	if err := in.openAPI(ctx, reports); err != nil {
+		return err
+	}
+	return in.openNetwork(ctx, cfg.network)
 }
 
 // errBusy says that another process works on the data directory.
@@ -146,6 +153,9 @@ func (in *instance) lock() error {
 		return errors.Join(fmt.Errorf("%w on %s; stop it, or name another directory with --data", errBusy, in.dir), f.Close())
 	}
 	in.onClose(f.Close)
+	if err := checkModes(in.dir); err != nil {
+		return err
+	}
 	return in.checkFormat(filepath.Join(in.dir, "format"))
 }
 
@@ -266,6 +276,7 @@ func (in *instance) openLog(ctx context.Context, origin, address string) (*trill
 		return nil, err
 	}
 	in.onClose(server.Close)
+	in.trees = server
 	conf.Conn = server.Conn()
 	conf.Integrate = func(ctx context.Context, tree int64) error {
 		_, err := server.Integrate(ctx, tree)
@@ -303,49 +314,4 @@ func (in *instance) openViews(ctx context.Context, keys *keystore.Store, store *
 	return &projections.Reports{
 		Prover: in.ledger, Rows: model, Runner: in.runner, Trust: in.ledger.Trust(), Key: secrets.Report, Now: time.Now,
 	}, err
-}
-
-func (in *instance) openAPI(ctx context.Context, reports *projections.Reports) (err error) {
-	in.server = &http.Server{
-		Handler: api.Handler(api.Config{
-			Ledger: in.ledger, Runner: in.runner, Reports: reports,
-			Files:  &api.Files{Dir: filepath.Join(in.dir, "reports")},
-			Book:   &api.AddressBook{Path: filepath.Join(in.dir, "recipients.json")},
-			Logger: in.log.Named("api"),
-		}),
-		ReadHeaderTimeout: 10 * time.Second,
-	}
-	if in.listener, err = api.Listen(ctx, in.socket); err != nil {
-		return err
-	}
-	// The server closes it when it ran. The directory is still locked here, so the
-	// socket is nobody else's.
-	in.onClose(func() error {
-		if err := in.listener.Close(); !errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		return nil
-	})
-	return nil
-}
-
-// run works until ctx ends, then stops in order: no new requests, no new
-// events, no page half projected.
-func (in *instance) run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return in.ledger.Run(ctx) })
-	g.Go(func() error { return in.runner.Run(ctx) })
-	g.Go(func() error {
-		if err := in.server.Serve(in.listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serving the API: %w", err)
-		}
-		return nil
-	})
-	g.Go(func() error {
-		<-ctx.Done()
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		return in.server.Shutdown(stopping)
-	})
-	return g.Wait()
 }

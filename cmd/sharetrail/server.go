@@ -18,6 +18,8 @@ type dataFlags struct {
 	data     string
 	logLevel string
 	patience time.Duration // of withServer
+	// acceptClock vouches for a clock that is far ahead of the last leaf.
+	acceptClock bool
 }
 
 func (f *dataFlags) register(cmd *cobra.Command) {
@@ -32,7 +34,13 @@ func (f *dataFlags) register(cmd *cobra.Command) {
 // registerWaiting is register for a verb that speaks /v1.
 func (f *dataFlags) registerWaiting(cmd *cobra.Command) {
 	f.register(cmd)
+	f.registerClock(cmd)
 	cmd.Flags().DurationVar(&f.patience, "patience", time.Minute, "how long to wait for another sharetrail that has the directory for itself")
+}
+
+// registerClock is for verbs that may start the ledger.
+func (f *dataFlags) registerClock(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.acceptClock, "accept-clock", false, "record although the clock is more than 366 days ahead of the last leaf; once is enough")
 }
 
 // config is how the ledger of the data directory is opened.
@@ -47,6 +55,7 @@ func (f *dataFlags) config() (instanceConfig, error) {
 	}
 	return instanceConfig{
 		dir: f.data, id: s.ID, origin: s.Origin, eventStore: s.EventStore, logServer: s.Trillian, log: log,
+		acceptClock: f.acceptClock,
 	}, nil
 }
 
