@@ -102,12 +102,21 @@ func (r *Rules) Allows(e Event, roles ...Role) bool {
 	if !known {
 		return false
 	}
-	for _, f := range Fields(e) {
+	if len(names) < len(kinds[e.Type()].fields) && !numbered(names, Fields(e)) {
+		return false
+	}
+	return !slices.ContainsFunc(roles, func(role Role) bool { return !slices.Contains(r.Labels[e.Type()], role.String()) })
+}
+
+// numbered reports whether each field stands under the number that the rules give
+// its name.
+func numbered(names []string, fields []Field) bool {
+	for _, f := range fields {
 		if int(f.Number) >= len(names) || names[f.Number] != f.Name {
 			return false
 		}
 	}
-	return !slices.ContainsFunc(roles, func(role Role) bool { return !slices.Contains(r.Labels[e.Type()], role.String()) })
+	return true
 }
 
 // RulesHash is what state leaves say of the rules document.

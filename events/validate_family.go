@@ -1,9 +1,9 @@
 package events
 
 import (
-	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -229,7 +229,7 @@ func (d *Document) validate() error {
 	v.language("document.language", d.Language)
 	v.text("document.title", d.Title, false)
 	v.text("document.url", d.URL, false)
-	if u, err := url.Parse(d.URL); d.URL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
+	if d.URL != "" && !webAddress(d.URL) {
 		v.fail("document.url", "must be an http or https URL", "give the whole address, or leave it out")
 	}
 	return v.err
@@ -243,6 +243,17 @@ func (v *validator) language(field, tag string) {
 }
 
 var languageTag = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,8}$`)
+
+// webAddress reports whether a text is an http or https URL of a host, as far as
+// its letters tell.
+func webAddress(s string) bool {
+	rest, ok := strings.CutPrefix(s, "https://")
+	if !ok {
+		rest, ok = strings.CutPrefix(s, "http://")
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	return ok && host != "" && !strings.ContainsAny(s, " \t\n\"<>\\^`{|}")
+}
 
 // Validate implements [Validatable].
 func (c *ConsentGiven) Validate(now time.Time) error { return validConsent(c.Choice, c.Scope, now) }

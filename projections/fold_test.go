@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -73,8 +74,7 @@ func (f *folded) add(t testing.TB, p keystore.Party, i uint64, sealed *keystore.
 	if err != nil {
 		t.Fatal(err)
 	}
-	share := opened.Event.(*events.DisclosureRecorded)
-	facts, err := events.MarshalJSON(share)
+	facts, err := events.MarshalJSON(opened.Event)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,12 +85,24 @@ func (f *folded) add(t testing.TB, p keystore.Party, i uint64, sealed *keystore.
 		}
 	}
 	at := time.UnixMilli(int64(sealed.Leaf.TimeMS)).UTC()
+	var says struct {
+		Occurred  events.Occurred
+		Onward    struct{ At string }
+		Series    struct{ First string }
+		Period    struct{ To string }
+		Recipient events.Recipient
+	}
+	if err := json.Unmarshal(facts, &says); err != nil {
+		t.Fatal(err)
+	}
 	f.entries[p.ID] = append(f.entries[p.ID], projections.Entry{
-		Party: p.ID, Number: i, Index: sealed.Revision, EventID: sealed.ID, Type: "DisclosureRecorded", Recorded: at,
-		OccurredAt: share.Occurred.At, RecipientID: share.Recipient.ID, Recipient: share.Recipient.LegalName,
-		Country: share.Recipient.Country, Category: share.Recipient.Category, Facts: string(facts), Private: string(private),
+		Party: p.ID, Number: i, Index: sealed.Revision, EventID: sealed.ID, Type: sealed.Type, Recorded: at,
+		OccurredAt:  says.Occurred.At + says.Onward.At + says.Series.First + says.Period.To, // one of them
+		RecipientID: says.Recipient.ID, Recipient: says.Recipient.LegalName, Country: says.Recipient.Country,
+		Category: says.Recipient.Category, Facts: string(facts), About: opened.Content.TargetIndex, Private: string(private),
 	})
-	if p.Role != events.RoleRecipient {
+	share, ok := opened.Event.(*events.DisclosureRecorded)
+	if p.Role != events.RoleRecipient || !ok {
 		return
 	}
 	u := f.usage[p.ID]
@@ -105,7 +117,7 @@ func (f *folded) add(t testing.TB, p keystore.Party, i uint64, sealed *keystore.
 func (f *folded) check(t testing.TB, v projections.View, next uint64) {
 	t.Helper()
 	for party, want := range f.entries {
-		page, err := v.Entries(context.Background(), projections.EntryQuery{Party: party, Limit: 100_000, UpTo: 1 << 62})
+		page, err := v.Entries(context.Background(), projections.EntryQuery{Party: party, Limit: 100_000, UpTo: 1 << 62, AllKinds: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -146,7 +146,7 @@ func (m *ReadModel) entries(ctx context.Context, role events.Role, id events.Ide
 func (m *ReadModel) all(ctx context.Context, role events.Role, id events.Identity, upTo uint64) ([]Entry, error) {
 	var all []Entry
 	for from := uint64(0); ; {
-		page, err := m.entries(ctx, role, id, EntryQuery{From: from, Limit: maxLimit, UpTo: upTo, AsRecorded: true})
+		page, err := m.entries(ctx, role, id, EntryQuery{From: from, Limit: maxLimit, UpTo: upTo, AsRecorded: true, AllKinds: true})
 		if err != nil {
 			return nil, err
 		}

@@ -131,7 +131,9 @@ type Entry struct {
 	Country     string
 	Category    string
 	Facts       string // JSON of the event
-	Private     string // JSON of the party's own slot; empty if it has none
+
+	About   *uint64 // leaf of the party's earlier record that the entry is about, if any
+	Private string  // JSON of the party's own slot; empty if it has none
 }
 
 // ByEvent returns one entry of each event, by its leaf, for the rows that say what
@@ -191,6 +193,7 @@ type EntryQuery struct {
 	Limit      int
 	UpTo       uint64 // nothing that a later leaf says
 	AsRecorded bool   // originals only
+	AllKinds   bool   // not shares alone
 }
 
 // EntryPage is an answer from one snapshot.

@@ -206,11 +206,13 @@ func TestReportRefusesWhatTheLogDoesNotSay(t *testing.T) {
 		const entry, fact = "entry", "fact" // of ada, and of the share
 		for _, tamper := range []struct{ table, statement string }{
 			{entry, "UPDATE entry SET leaf_index = leaf_index - 1 WHERE number = 1 AND private <> ''"},
+			{entry, "UPDATE entry SET about = 0 WHERE number = 1 AND private <> ''"},
 			{entry, "UPDATE entry SET private = '' WHERE number = 1"},
 			{entry, "DELETE FROM entry WHERE number = 1 AND private <> ''"},
 			{fact, "UPDATE fact SET recipient = 'Somebody else'"},
 			{fact, "UPDATE fact SET occurred_at = '2020-01-01T00:00:00Z'"},
 			{fact, "UPDATE fact SET facts = replace(facts, 'card token', 'name')"},
+			{fact, "UPDATE fact SET recorded_ms = recorded_ms + 1"},
 			{fact, "DELETE FROM fact"},
 		} {
 			p.Exec(t, projections.Name, 1, fmt.Sprintf("CREATE TABLE kept AS SELECT * FROM %s; %s", tamper.table, tamper.statement))

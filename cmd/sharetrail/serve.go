@@ -48,8 +48,8 @@ With --listen, /v1 and the web pages are served to others too, who need a token
 		},
 	}
 	f.register(cmd)
-	f.registerClock(cmd)
 	network.register(cmd)
+	f.registerClock(cmd)
 	cmd.Flags().StringVar(&eventStore, "eventstore", "", "`connection` string of an EventStoreDB, instead of what init was told")
 	cmd.Flags().StringVar(&logServer, "trillian", "", "`host:port` of a Trillian log server, instead of what init was told")
 	cmd.Flags().DurationVar(&tick, "tick", time.Second, "time between publications")

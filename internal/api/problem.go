@@ -108,7 +108,7 @@ func (s *server) problem(err error) *Problem {
 		return newProblem(http.StatusUnprocessableEntity, "", FieldProblem(*field))
 	case errors.Is(err, ledger.ErrKeyReused):
 		return newProblem(http.StatusConflict, "",
-			FieldProblem{"Idempotency-Key", ledger.ErrKeyReused.Error(), "use a new key for a new share"})
+			FieldProblem{"Idempotency-Key", ledger.ErrKeyReused.Error(), "use a new key for something new"})
 	case errors.Is(err, ledger.ErrTooLarge):
 		return newProblem(http.StatusRequestEntityTooLarge, ledger.ErrTooLarge.Error()+"; name fewer subjects or shorten the texts")
 	case errors.Is(err, ledger.ErrNoEvent):

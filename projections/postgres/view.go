@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/sharetrail/sharetrail/events"
@@ -163,7 +164,8 @@ func addEntries(ctx context.Context, q *viewdb.Queries, all []projections.Entry)
 	for i := range all {
 		e := &all[i]
 		rows[i] = viewdb.InsertEntriesParams{
-			Party: int64(e.Party), Number: int64(e.Number), Version: int64(e.Version), LeafIndex: int64(e.Index), Private: e.Private,
+			Party: int64(e.Party), Number: int64(e.Number), Version: int64(e.Version), LeafIndex: int64(e.Index),
+			About: toAbout(e.About), Kind: pgtype.Text{String: string(e.Kind()), Valid: e.Kind() != projections.KindShare}, Private: e.Private,
 		}
 	}
 	_, err := q.InsertEntries(ctx, rows)
@@ -191,7 +193,7 @@ func (v *View) Entries(ctx context.Context, q projections.EntryQuery) (page proj
 		}
 		rows, err := db.Entries(ctx, viewdb.EntriesParams{
 			Party: int64(q.Party), First: int64(min(q.From, math.MaxInt64)), UpTo: int64(min(q.UpTo, math.MaxInt64)),
-			Newest: newest, Most: int32(q.Limit),
+			AllKinds: q.AllKinds, Newest: newest, Most: int32(q.Limit),
 		})
 		for _, r := range rows {
 			page.Entries = append(page.Entries, fromEntry(r))

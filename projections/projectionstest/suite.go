@@ -82,6 +82,7 @@ func list(t *testing.T, v projections.View, q projections.EntryQuery) projection
 	if q.UpTo == 0 {
 		q.UpTo = 1 << 62
 	}
+	q.AllKinds = true
 	p, err := v.Entries(t.Context(), q)
 	if err != nil {
 		t.Fatal(err)

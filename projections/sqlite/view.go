@@ -170,7 +170,8 @@ func (v *View) Entries(ctx context.Context, q projections.EntryQuery) (page proj
 			return err
 		}
 		rows, err := db.Entries(ctx, viewdb.EntriesParams{
-			Party: int64(q.Party), First: int64(min(q.From, math.MaxInt64)), UpTo: int64(min(q.UpTo, math.MaxInt64)), Newest: newest, Most: int64(q.Limit),
+			Party: int64(q.Party), First: int64(min(q.From, math.MaxInt64)), UpTo: int64(min(q.UpTo, math.MaxInt64)),
+			AllKinds: q.AllKinds, Newest: newest, Most: int64(q.Limit),
 		})
 		for _, r := range rows {
 			page.Entries = append(page.Entries, fromEntry(r))

@@ -7,6 +7,8 @@ package viewdb
 
 import (
 	"context"
+
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 const advance = `-- name: Advance :execrows
@@ -69,21 +71,22 @@ func (q *Queries) Descriptions(ctx context.Context, party int64) ([]Recipient, e
 }
 
 const entries = `-- name: Entries :many
-SELECT e.party, e.number, e.version, e.leaf_index, e.private,
+SELECT e.party, e.number, e.version, e.leaf_index, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
-WHERE e.party = $1 AND e.number >= $2 AND e.version = (
+WHERE e.party = $1 AND e.number >= $2 AND (e.kind IS NULL OR $3::boolean) AND e.version = (
 	SELECT max(v.version) FROM entry v
-	WHERE v.party = e.party AND v.number = e.number AND v.leaf_index <= $3 AND v.version <= $4)
-ORDER BY e.number LIMIT $5
+	WHERE v.party = e.party AND v.number = e.number AND v.leaf_index <= $4 AND v.version <= $5)
+ORDER BY e.number LIMIT $6
 `
 
 type EntriesParams struct {
-	Party  int64
-	First  int64
-	UpTo   int64
-	Newest int64
-	Most   int32
+	Party    int64
+	First    int64
+	AllKinds bool
+	UpTo     int64
+	Newest   int64
+	Most     int32
 }
 
 type EntriesRow struct {
@@ -91,6 +94,7 @@ type EntriesRow struct {
 	Number      int64
 	Version     int64
 	LeafIndex   int64
+	About       pgtype.Int8
 	Private     string
 	EventID     []byte
 	EventType   string
@@ -107,6 +111,7 @@ func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]EntriesRow,
 	rows, err := q.db.Query(ctx, entries,
 		arg.Party,
 		arg.First,
+		arg.AllKinds,
 		arg.UpTo,
 		arg.Newest,
 		arg.Most,
@@ -123,6 +128,7 @@ func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]EntriesRow,
 			&i.Number,
 			&i.Version,
 			&i.LeafIndex,
+			&i.About,
 			&i.Private,
 			&i.EventID,
 			&i.EventType,
@@ -145,7 +151,7 @@ func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]EntriesRow,
 }
 
 const entryVersions = `-- name: EntryVersions :many
-SELECT e.party, e.number, e.version, e.leaf_index, e.private,
+SELECT e.party, e.number, e.version, e.leaf_index, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index WHERE e.party = $1 AND e.number = $2 ORDER BY e.version
 `
@@ -160,6 +166,7 @@ type EntryVersionsRow struct {
 	Number      int64
 	Version     int64
 	LeafIndex   int64
+	About       pgtype.Int8
 	Private     string
 	EventID     []byte
 	EventType   string
@@ -186,6 +193,7 @@ func (q *Queries) EntryVersions(ctx context.Context, arg EntryVersionsParams) ([
 			&i.Number,
 			&i.Version,
 			&i.LeafIndex,
+			&i.About,
 			&i.Private,
 			&i.EventID,
 			&i.EventType,
@@ -212,6 +220,8 @@ type InsertEntriesParams struct {
 	Number    int64
 	Version   int64
 	LeafIndex int64
+	About     pgtype.Int8
+	Kind      pgtype.Text
 	Private   string
 }
 

@@ -7,6 +7,7 @@ package viewdb
 
 import (
 	"context"
+	"database/sql"
 )
 
 const advance = `-- name: Advance :execrows
@@ -72,21 +73,22 @@ func (q *Queries) Descriptions(ctx context.Context, party int64) ([]Recipient, e
 }
 
 const entries = `-- name: Entries :many
-SELECT e.party, e.number, e.version, e.leaf_index, e.private,
+SELECT e.party, e.number, e.version, e.leaf_index, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
-WHERE e.party = ?1 AND e.number >= ?2 AND e.version = (
+WHERE e.party = ?1 AND e.number >= ?2 AND (e.kind IS NULL OR CAST(?3 AS BOOLEAN)) AND e.version = (
 	SELECT max(v.version) FROM entry v
-	WHERE v.party = e.party AND v.number = e.number AND v.leaf_index <= ?3 AND v.version <= ?4)
-ORDER BY e.number LIMIT ?5
+	WHERE v.party = e.party AND v.number = e.number AND v.leaf_index <= ?4 AND v.version <= ?5)
+ORDER BY e.number LIMIT ?6
 `
 
 type EntriesParams struct {
-	Party  int64
-	First  int64
-	UpTo   int64
-	Newest int64
-	Most   int64
+	Party    int64
+	First    int64
+	AllKinds bool
+	UpTo     int64
+	Newest   int64
+	Most     int64
 }
 
 type EntriesRow struct {
@@ -94,6 +96,7 @@ type EntriesRow struct {
 	Number      int64
 	Version     int64
 	LeafIndex   int64
+	About       sql.NullInt64
 	Private     string
 	EventID     []byte
 	EventType   string
@@ -110,6 +113,7 @@ func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]EntriesRow,
 	rows, err := q.query(ctx, q.entriesStmt, entries,
 		arg.Party,
 		arg.First,
+		arg.AllKinds,
 		arg.UpTo,
 		arg.Newest,
 		arg.Most,
@@ -126,6 +130,7 @@ func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]EntriesRow,
 			&i.Number,
 			&i.Version,
 			&i.LeafIndex,
+			&i.About,
 			&i.Private,
 			&i.EventID,
 			&i.EventType,
@@ -151,7 +156,7 @@ func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]EntriesRow,
 }
 
 const entryVersions = `-- name: EntryVersions :many
-SELECT e.party, e.number, e.version, e.leaf_index, e.private,
+SELECT e.party, e.number, e.version, e.leaf_index, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index WHERE e.party = ? AND e.number = ? ORDER BY e.version
 `
@@ -166,6 +171,7 @@ type EntryVersionsRow struct {
 	Number      int64
 	Version     int64
 	LeafIndex   int64
+	About       sql.NullInt64
 	Private     string
 	EventID     []byte
 	EventType   string
@@ -192,6 +198,7 @@ func (q *Queries) EntryVersions(ctx context.Context, arg EntryVersionsParams) ([
 			&i.Number,
 			&i.Version,
 			&i.LeafIndex,
+			&i.About,
 			&i.Private,
 			&i.EventID,
 			&i.EventType,

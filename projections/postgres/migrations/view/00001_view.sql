@@ -44,6 +44,8 @@ CREATE TABLE entry (
 	number     bigint NOT NULL, -- the party's entry number
 	version    bigint NOT NULL,
 	leaf_index bigint NOT NULL, -- of the event that made this version: its fact
+	about      bigint, -- leaf of the earlier record of the party that it is about, if any
+	kind       text, -- what sort of record it is; NULL, and so in no index, for a share
 	private    text NOT NULL, -- JSON of the party's own slot; empty if it has none
 	PRIMARY KEY (party, number, version)
 );

@@ -33,19 +33,20 @@ SELECT unnest(@leaf_indices::bigint[]), unnest(@event_ids::bytea[]), unnest(@eve
 ON CONFLICT DO NOTHING;
 
 -- name: InsertEntries :copyfrom
-INSERT INTO entry (party, number, version, leaf_index, private) VALUES (@party, @number, @version, @leaf_index, @private);
+INSERT INTO entry (party, number, version, leaf_index, about, kind, private)
+VALUES (@party, @number, @version, @leaf_index, @about, @kind, @private);
 
 -- name: Entries :many
-SELECT e.party, e.number, e.version, e.leaf_index, e.private,
+SELECT e.party, e.number, e.version, e.leaf_index, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
-WHERE e.party = @party AND e.number >= @first AND e.version = (
+WHERE e.party = @party AND e.number >= @first AND (e.kind IS NULL OR @all_kinds::boolean) AND e.version = (
 	SELECT max(v.version) FROM entry v
 	WHERE v.party = e.party AND v.number = e.number AND v.leaf_index <= @up_to AND v.version <= @newest)
 ORDER BY e.number LIMIT @most;
 
 -- name: EntryVersions :many
-SELECT e.party, e.number, e.version, e.leaf_index, e.private,
+SELECT e.party, e.number, e.version, e.leaf_index, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index WHERE e.party = @party AND e.number = @number ORDER BY e.version;
 

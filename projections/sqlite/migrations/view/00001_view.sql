@@ -44,6 +44,8 @@ CREATE TABLE entry (
 	number     INTEGER NOT NULL, -- the party's entry number
 	version    INTEGER NOT NULL,
 	leaf_index INTEGER NOT NULL, -- of the event that made this version: its fact
+	about      INTEGER, -- leaf of the earlier record of the party that it is about, if any
+	kind       TEXT, -- what sort of record it is; NULL, and so in no index, for a share
 	private    TEXT NOT NULL, -- JSON of the party's own slot; empty if it has none
 	PRIMARY KEY (party, number, version)
 ) STRICT, WITHOUT ROWID;

@@ -18,16 +18,16 @@ ON CONFLICT (party) DO UPDATE SET leaf_index = excluded.leaf_index, class = excl
 DELETE FROM parked WHERE party = ?;
 
 -- name: Entries :many
-SELECT e.party, e.number, e.version, e.leaf_index, e.private,
+SELECT e.party, e.number, e.version, e.leaf_index, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
-WHERE e.party = sqlc.arg(party) AND e.number >= sqlc.arg(first) AND e.version = (
+WHERE e.party = sqlc.arg(party) AND e.number >= sqlc.arg(first) AND (e.kind IS NULL OR CAST(sqlc.arg(all_kinds) AS BOOLEAN)) AND e.version = (
 	SELECT max(v.version) FROM entry v
 	WHERE v.party = e.party AND v.number = e.number AND v.leaf_index <= sqlc.arg(up_to) AND v.version <= sqlc.arg(newest))
 ORDER BY e.number LIMIT sqlc.arg(most);
 
 -- name: EntryVersions :many
-SELECT e.party, e.number, e.version, e.leaf_index, e.private,
+SELECT e.party, e.number, e.version, e.leaf_index, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index WHERE e.party = ? AND e.number = ? ORDER BY e.version;
 
