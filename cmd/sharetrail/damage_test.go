@@ -40,7 +40,7 @@ var says = map[string][]string{
 	"log.db":           {"log.db", "delete it", "from the stream"},
 	"state.db":         {"state.db", "delete it", "from the stream"},
 	"events-groups.db": {"events-groups.db", "delete it"},
-	"actors.db":        {"actors.db", "restore it from its backup"},
+	"actors.db":        {"actors.db", "delete it", "add the actors anew"},
 }
 
 // filesOf returns what fsck says about each file of a directory.

@@ -19,7 +19,6 @@ var cures = map[string]string{
 	"keys.db":          "it is a source of truth: restore it and wrap.key from their backup",
 	"log.db":           "stop, delete it and its -wal: the next start makes it again from the stream, with the same roots",
 	"state.db":         "stop, delete it and its -wal: the next start folds it again from the stream",
-	"actors.db":        "it is a source of truth for who may come in over the network: restore it from its backup, or delete it and make the actors again",
 	"events-groups.db": "stop, delete it and its -wal: persistent subscriptions of other programs begin again, no event is lost",
 	"actors.db":        "stop, delete it and its -wal, and add the actors anew, under other names: their tokens end",
 	"views":            "stop, delete the directory views: the next start projects it again from the stream",
