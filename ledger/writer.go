@@ -287,13 +287,14 @@ func stoppedOr(ctx context.Context, err error) error {
 func (l *Ledger) foldBatch(ctx context.Context, b *batch) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// These are the very bytes the tree was built from, on the state as it still
-	// is. Events read back from the stream are not: they get a tree of their own.
+	// These are the very bytes the tree and the leaves were made with, on the state
+	// as it still is. Events read back from the stream are not: they get a tree of
+	// their own, and are parsed and authenticated.
 	l.built = b.tree
 	defer func() { l.built = nil }()
 	for i, p := range b.proposed {
 		e := events.Recorded{ID: p.ID, Type: p.Type, Data: p.Data, Metadata: p.Metadata, Stream: l.stream, Revision: b.first + uint64(i)}
-		if err := l.fold(ctx, e, b.enrolment); err != nil {
+		if err := l.foldLeaf(ctx, e, b.leaves[i], b.enrolment); err != nil {
 			return err
 		}
 		if err := l.wrote(e); err != nil {
