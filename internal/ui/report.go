@@ -109,6 +109,10 @@ func (p *reportPage) fill(v *verifier.Verdict) {
 	}
 	for _, e := range v.Entries {
 		p.Entries = append(p.Entries, showEntry(e))
+		if word := fates[e.Event.Type()]; word != "" && e.About != nil && *e.About < e.Number {
+			about := &p.Entries[*e.About]
+			about.Fates = append(about.Fates, fate{word, e.Number + 1})
+		}
 	}
 }
 
