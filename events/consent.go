@@ -6,7 +6,8 @@ type Choice struct {
 	Method string `cbor:"method,omitempty" json:"method,omitempty" doc:"such as form, settings, written, oral"`
 }
 
-// Scope is what a person agrees to, or objects to. An empty list means any.
+// Scope is what a person agrees to, or objects to. No categories, or no recipients,
+// means any of them.
 type Scope struct {
 	Purposes    []string `cbor:"purposes" json:"purposes" doc:"what the data may, or may not, be used for"`
 	Categories  []string `cbor:"categories,omitempty" json:"categories,omitempty" doc:"kinds of data"`

@@ -3,8 +3,11 @@ package events_test
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/sharetrail/sharetrail/events"
 )
@@ -99,7 +102,7 @@ func TestCanonicalJSON(t *testing.T) {
 }
 
 func TestRoleText(t *testing.T) {
-	for _, r := range []events.Role{events.RoleSubject, events.RoleRecipient, events.RoleAuthority} {
+	for _, r := range []events.Role{events.RoleSubject, events.RoleRecipient, events.RoleAuthority, events.RoleController} {
 		if got, ok := events.ParseRole(r.String()); !ok || got != r {
 			t.Errorf("role %d is %q, which gives %d, %v", r, r, got, ok)
 		}
@@ -108,5 +111,73 @@ func TestRoleText(t *testing.T) {
 		if r, ok := events.ParseRole(s); ok {
 			t.Errorf("%q gives role %d", s, r)
 		}
+	}
+}
+
+// block returns what stands in docs/formats.md behind a comment, up to an empty line.
+func block(t *testing.T, comment string) string {
+	t.Helper()
+	_, after, ok := strings.Cut(readFormats(t), "<!-- "+comment+": a test compares this with the package -->\n")
+	text, _, closed := strings.Cut(after, "\n\n")
+	if !ok || !closed {
+		t.Fatalf("docs/formats.md has no %s", comment)
+	}
+	return text
+}
+
+// The table of types in docs/formats.md is the package's.
+func TestFormatsTypes(t *testing.T) {
+	want := []string{"| type | roles | about | groups |", "|---|---|---|---|"}
+	rules := events.DefaultRules()
+	for _, c := range familyCases() {
+		groups := specTypeGroups(c, rules.Fields[c.typ])
+		want = append(want, "| "+c.typ+" | "+strings.Join(rules.Labels[c.typ], ", ")+" | "+strings.Join(events.About(c.typ), ", ")+" | "+groups+" |")
+	}
+	if diff := cmp.Diff(strings.Split(block(t, "types"), "\n"), want); diff != "" {
+		t.Errorf("(-there +package):\n%s", diff)
+	}
+}
+
+// specTypeGroups names the groups of a type, those that may be absent with "?".
+func specTypeGroups(c familyCase, names []string) string {
+	always := map[string]bool{}
+	empty, err := events.Decode(c.typ, nil)
+	if err != nil {
+		panic(err)
+	}
+	for _, f := range events.Fields(empty) {
+		always[f.Name] = true
+	}
+	var groups []string
+	for j, name := range names {
+		switch {
+		case len(c.full) > 10 && j == 1:
+			groups = append(groups, "share")
+		case len(c.full) > 10 && j > 1 && j < 15:
+		case always[name]:
+			groups = append(groups, name)
+		default:
+			groups = append(groups, "? "+name)
+		}
+	}
+	return strings.Join(groups, ", ")
+}
+
+// The enumerations in docs/formats.md are the package's.
+func TestFormatsTerms(t *testing.T) {
+	fields := map[string][]string{} // by values
+	for field, values := range events.Terms() {
+		text := strings.Join(values, ", ")
+		fields[text] = append(fields[text], field)
+	}
+	var rows []string
+	for text, names := range fields {
+		slices.Sort(names)
+		rows = append(rows, "| "+strings.Join(names, ", ")+" | "+text+" |")
+	}
+	slices.Sort(rows)
+	want := append([]string{"| field | values |", "|---|---|"}, rows...)
+	if diff := cmp.Diff(strings.Split(block(t, "terms"), "\n"), want); diff != "" {
+		t.Errorf("(-there +package):\n%s", diff)
 	}
 }

@@ -9,7 +9,9 @@ import (
 type kind struct {
 	make func() Event
 	// fields fixes the number of each field group for ever: the number is the
-	// position. Only ever append.
+	// position. Only ever append, and only groups that may be absent: an event
+	// written before has none, and none must mean what it meant then. A group never
+	// gets a new member, a type never a new meaning (docs/formats.md section 9).
 	fields []string
 	// labels are the roles that have an entry, or an enrolment, in the event.
 	labels []Role
@@ -45,8 +47,9 @@ func sharesWith(other map[string]string) []string {
 	return names
 }
 
-// sharelike are the types that hold a share of their own: they can be amended,
-// retracted, disputed and acknowledged.
+// sharelike are the types that hold a share of their own: they can be retracted,
+// disputed and acknowledged. Only shares of one occasion can be amended: an
+// amendment says when that was.
 var sharelike = []string{TypeDisclosureRecorded, TypeSubjectsAdded, TypeSeriesOpened, TypePossibleRecorded}
 
 // kinds is the vocabulary: every type of event whose fields go into a body.

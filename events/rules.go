@@ -93,6 +93,32 @@ func ParseRules(b []byte) (*Rules, error) {
 	return r, nil
 }
 
+// Allows reports whether an event may be written under these rules, with labels of
+// the given roles: they know its type, the number of each of its fields, and each
+// role. Rules made by an older program know less than this one does, and whoever
+// checks a report holds its events against the rules.
+func (r *Rules) Allows(e Event, roles ...Role) bool {
+	names, known := r.Fields[e.Type()]
+	if !known {
+		return false
+	}
+	if len(names) < len(kinds[e.Type()].fields) && !numbered(names, Fields(e)) {
+		return false
+	}
+	return !slices.ContainsFunc(roles, func(role Role) bool { return !slices.Contains(r.Labels[e.Type()], role.String()) })
+}
+
+// numbered reports whether each field stands under the number that the rules give
+// its name.
+func numbered(names []string, fields []Field) bool {
+	for _, f := range fields {
+		if int(f.Number) >= len(names) || names[f.Number] != f.Name {
+			return false
+		}
+	}
+	return true
+}
+
 // RulesHash is what state leaves say of the rules document.
 func RulesHash(document []byte) Hash {
 	return sha256.Sum256(append([]byte{tagRules}, document...))

@@ -64,9 +64,13 @@ func (s *Stored) appendBeside(b []byte) []byte {
 	return b
 }
 
-func blobHash(beside []byte) Hash {
-	b := make([]byte, 0, 1+len(beside))
-	return sha256.Sum256(append(append(b, tagBlob), beside...))
+// blobHash hashes a long message without copying it.
+func blobHash(beside []byte) (sum Hash) {
+	h := sha256.New()
+	h.Write([]byte{tagBlob})
+	h.Write(beside)
+	h.Sum(sum[:0])
+	return sum
 }
 
 // ParseStored is the inverse of [Stored.Marshal]. It also parses the leaf and
@@ -122,11 +126,15 @@ func AdditionalData(origin string, id [16]byte, slot uint16, purpose uint8) []by
 // (HMAC-SHA-256 under its secret, in the event's metadata), so that an event of
 // somebody else, or one of ours at another revision, is recognised as foreign.
 func ProvenanceMessage(revision uint64, id [16]byte, typ string, data []byte) []byte {
-	b := make([]byte, 0, 8+16+1+len(typ)+len(data))
+	return append(ProvenanceHead(revision, id, typ), data...)
+}
+
+// ProvenanceHead is what stands before the data in [ProvenanceMessage].
+func ProvenanceHead(revision uint64, id [16]byte, typ string) []byte {
+	b := make([]byte, 0, 8+16+1+len(typ))
 	b = binary.BigEndian.AppendUint64(b, revision)
 	b = append(b, id[:]...)
-	b = appendOpaque8(b, []byte(typ))
-	return append(b, data...)
+	return appendOpaque8(b, []byte(typ))
 }
 
 // Pad appends 0x80 00* up to the next length of 256 * 2^n.

@@ -1,5 +1,7 @@
 package events
 
+import "slices"
+
 // Reason is why data is shared: a situation of the privacy statement.
 type Reason string
 
@@ -35,6 +37,22 @@ var categories = []string{
 	"advertising", "researcher", "individual_named_by_subject", "emergency_service", "public_unspecified",
 }
 
+// productAreas are the parts of the product that the statement speaks of.
+var productAreas = []string{
+	"account", "enterprise_developer", "productivity_communications", "search_ai", "operating_system",
+	"entertainment", "health", "sites_cookies",
+}
+
+// Terms returns the enumerations by the field that takes a value of one, such as
+// recipient.category.
+func Terms() map[string][]string {
+	all := map[string][]string{}
+	for field, values := range terms {
+		all[field] = slices.Clone(values)
+	}
+	return all
+}
+
 // terms are the enumerations a recorded value must come from. Values are only
 // ever added.
 var terms = map[string][]string{
@@ -57,17 +75,17 @@ var terms = map[string][]string{
 		"sold", "shared_cross_context", "business_purpose", "service_provider", "contractor",
 		"third_party_directed_by_consumer", "exempt",
 	},
-	"conveyance.medium":     {"api", "file", "ehr", "email", "portal", "paper", "oral", "device", "other"},
-	"conveyance.recurrence": {"once", "daily", "weekly", "monthly", "continuous"},
-	"provenance.method":     {"written", "electronic", "microfilm"},
-	"context.account":       {"personal", "org_administered", "both"},
-	"context.product_area": {
-		"account", "enterprise_developer", "productivity_communications", "search_ai", "operating_system",
-		"entertainment", "health", "sites_cookies",
-	},
+	"conveyance.medium":       {"api", "file", "ehr", "email", "portal", "paper", "oral", "device", "other"},
+	"conveyance.recurrence":   {"once", "daily", "weekly", "monthly", "continuous"},
+	"provenance.method":       {"written", "electronic", "microfilm"},
+	"context.account":         {"personal", "org_administered", "both"},
+	"context.product_area":    productAreas,
+	"scope.product_area":      productAreas,
 	"provenance.grade":        {"native", "system_log", "attested_legacy", "reconstructed"},
 	"amendment.kind":          {"correct", "supplement"},
+	"amendment.changed":       shareFields[:len(shareFields)-1], // all but the extent
 	"retraction.ground":       {"recorded_in_error", "did_not_happen", "duplicate", "wrong_person"},
+	"retraction.scope":        {"whole", "part"},
 	"dispute.by":              {"subject", "recipient"},
 	"dispute.ground":          {"not_me", "did_not_happen", "inaccurate", "no_consent", "not_permitted", "other"},
 	"resolution.outcome":      {"upheld", "upheld_in_part", "rejected", "withdrawn"},

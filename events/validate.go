@@ -194,11 +194,7 @@ func (v *validator) term(field, s string, required bool) {
 	if s == "" && !required {
 		return
 	}
-	v.oneOf(field, s, terms[field])
-}
-
-func (v *validator) oneOf(field, s string, values []string) {
-	if !slices.Contains(values, s) {
+	if values := terms[field]; !slices.Contains(values, s) {
 		v.fail(field, quote(s)+" is not one of its values", "use one of "+strings.Join(values, ", "))
 	}
 }

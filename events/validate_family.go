@@ -1,7 +1,9 @@
 package events
 
 import (
-	"net/url"
+	"regexp"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -16,12 +18,28 @@ type Validatable interface {
 // Validate checks the share as amended, and what is said of the amendment.
 func (d *DisclosureAmended) Validate(now time.Time) error {
 	v := &validator{err: d.DisclosureRecorded.Validate(now)}
-	v.term("amendment.kind", d.Amendment.Kind, true)
-	v.text("amendment.reason", d.Amendment.Reason, true)
-	if v.err == nil && len(d.Amendment.Changed) == 0 {
+	if d.Extent != (Extent{}) {
+		v.fail("extent", "is no part of an amendment, which concerns whom the record concerns", "leave it out, or add the people")
+	}
+	v.amendment(d.Amendment)
+	return v.err
+}
+
+func (v *validator) amendment(a Amendment) {
+	if a.Version == 0 {
+		v.fail("amendment.version", "must count the amendments of the record, this one among them", "give a number from 1 on")
+	}
+	v.term("amendment.kind", a.Kind, true)
+	v.text("amendment.reason", a.Reason, true)
+	if len(a.Changed) == 0 {
 		v.fail("amendment.changed", "nothing would be different", "say what is to be amended, or leave the record as it is")
 	}
-	return v.err
+	for i, name := range a.Changed {
+		v.term("amendment.changed", name, true)
+		if slices.Contains(a.Changed[:i], name) {
+			v.fail("amendment.changed", "names "+quote(name)+" twice", "name each group once")
+		}
+	}
 }
 
 // Validate implements [Validatable].
@@ -29,6 +47,10 @@ func (d *DisclosureRetracted) Validate(time.Time) error {
 	v := &validator{}
 	v.term("retraction.ground", d.Retraction.Ground, true)
 	v.text("retraction.reason", d.Retraction.Reason, false)
+	v.term("retraction.scope", d.Retraction.Scope, true)
+	if d.Retraction.Scope == "part" && d.Retraction.People == 0 {
+		v.fail("retraction.people", "must count the people it is withdrawn for", "name them, or withdraw the whole record")
+	}
 	return v.err
 }
 
@@ -56,10 +78,10 @@ func (s *SeriesOpened) Validate(now time.Time) error {
 	v.moment("series.first", s.Series.First, now)
 	v.term("series.precision", s.Series.Precision, false)
 	v.share(&s.DisclosureRecorded)
-	if v.err == nil && s.Occurred != (Occurred{}) {
+	if s.Occurred != (Occurred{}) {
 		v.fail("occurred", "is no part of a series", "give series.first")
 	}
-	if r := s.Conveyance.Recurrence; v.err == nil && (r == "" || r == "once") {
+	if r := s.Conveyance.Recurrence; r == "" || r == "once" {
 		v.fail("conveyance.recurrence", "must say how often a series recurs", "use daily, weekly, monthly or continuous, or record a single share")
 	}
 	return v.err
@@ -94,13 +116,23 @@ func (p *PossibleRecorded) Validate(now time.Time) error {
 	v.moment("period.to", p.Period.To, now)
 	v.span("period.to", p.Period.From, p.Period.To)
 	v.share(&p.DisclosureRecorded)
-	if v.err == nil && p.Occurred != (Occurred{}) {
+	if p.Occurred != (Occurred{}) {
 		v.fail("occurred", "is not known of a possible share", "give the period")
 	}
-	if v.err == nil && p.Research == nil {
-		v.fail("research", "is required where data may have been shared for a study", "describe the study")
-	}
+	v.study(p.Research)
 	return v.err
+}
+
+// study demands what everybody whose data may have been shared is told of the
+// study (45 CFR 164.528(b)(4)(i)); [validator.share] has checked the texts.
+func (v *validator) study(s *Study) {
+	if s == nil {
+		v.fail("research", "is required where data may have been shared for a study", "describe the study")
+		return
+	}
+	v.text("research.purpose", s.Purpose, true)
+	v.text("research.sponsor", s.Sponsor, true)
+	v.text("research.researcher", s.Researcher, true)
 }
 
 // Validate implements [Validatable].
@@ -119,6 +151,9 @@ func (o *OnwardReported) Validate(now time.Time) error {
 	v.moment("onward.at", o.Onward.At, now)
 	v.term("onward.precision", o.Onward.Precision, false)
 	v.recipient(&o.Recipient)
+	if o.Recipient.ID == o.Onward.By {
+		v.fail("recipient.id", "names who passed the data on", "name who received it from them")
+	}
 	v.reasons(o.Reasons)
 	v.data(o.Data)
 	v.transfer(o.Transfer)
@@ -140,6 +175,9 @@ func (r *RecipientsMerged) Validate(time.Time) error {
 	v := &validator{}
 	v.text("merger.from", r.Merger.From, true)
 	v.text("merger.into", r.Merger.Into, true)
+	if r.Merger.Into == r.Merger.From {
+		v.fail("merger.into", "is the recipient that ends", "name the recipient that goes on")
+	}
 	v.change(r.Change)
 	return v.err
 }
@@ -150,7 +188,7 @@ func (r *RelationshipChanged) Validate(time.Time) error {
 	v.text("relationship.recipient", r.Relationship.Recipient, true)
 	v.term("relationship.was", r.Relationship.Was, true)
 	v.term("relationship.is", r.Relationship.Is, true)
-	if v.err == nil && r.Relationship.Was == r.Relationship.Is {
+	if r.Relationship.Was == r.Relationship.Is {
 		v.fail("relationship.is", "is what it was", "name the category it has now")
 	}
 	v.change(r.Change)
@@ -163,6 +201,9 @@ func (s *SubprocessorAdded) Validate(time.Time) error {
 	v.change(s.Change)
 	v.text("engagement.by", s.Engagement.By, true)
 	v.text("engagement.purpose", s.Engagement.Purpose, false)
+	if s.Engagement.By == s.Recipient.ID {
+		v.fail("engagement.by", "is the subprocessor", "name the recipient that engages it")
+	}
 	return v.err
 }
 
@@ -185,13 +226,33 @@ func (d *Document) validate() error {
 	v.text("document.version", d.Version, true)
 	v.date("document.effective", d.Effective)
 	v.file("document", d.SHA256, d.Size, d.MediaType)
-	v.text("document.language", d.Language, false)
+	v.language("document.language", d.Language)
 	v.text("document.title", d.Title, false)
 	v.text("document.url", d.URL, false)
-	if u, err := url.Parse(d.URL); d.URL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
+	if d.URL != "" && !webAddress(d.URL) {
 		v.fail("document.url", "must be an http or https URL", "give the whole address, or leave it out")
 	}
 	return v.err
+}
+
+// language demands the shape of a BCP 47 tag, not that its parts are registered.
+func (v *validator) language(field, tag string) {
+	if tag != "" && !languageTag.MatchString(tag) {
+		v.fail(field, "must be a language tag (BCP 47)", "use one such as en, ja or pt-BR")
+	}
+}
+
+var languageTag = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,8}$`)
+
+// webAddress reports whether a text is an http or https URL of a host, as far as
+// its letters tell.
+func webAddress(s string) bool {
+	rest, ok := strings.CutPrefix(s, "https://")
+	if !ok {
+		rest, ok = strings.CutPrefix(s, "http://")
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	return ok && host != "" && !strings.ContainsAny(s, " \t\n\"<>\\^`{|}")
 }
 
 // Validate implements [Validatable].
@@ -218,9 +279,7 @@ func validConsent(c Choice, s Scope, now time.Time) error {
 	v.texts("scope.purposes", s.Purposes, true)
 	v.texts("scope.categories", s.Categories, false)
 	v.texts("scope.recipients", s.Recipients, false)
-	if s.ProductArea != "" {
-		v.oneOf("scope.product_area", s.ProductArea, terms["context.product_area"])
-	}
+	v.term("scope.product_area", s.ProductArea, false)
 	v.text("scope.statement", s.Statement, false)
 	if s.Until != "" {
 		v.date("scope.until", s.Until)

@@ -109,6 +109,7 @@ func specVRF() []vector {
 		{"next generation", "sharetrail/v1/enrol", 1, "email\x00ada@example.com", 1},
 		{"the same id as a recipient", "sharetrail/v1/enrol", 2, "email\x00ada@example.com", 0},
 		{"longest id", "sharetrail/v1/enrol", 3, long, 1<<64 - 1},
+		{"enrol the controller", "sharetrail/v1/enrol", 4, "org\x00ledger.example/2026", 0},
 	} {
 		origin := "ledger.example/2026"
 		input := cat(opaque(1, []byte(c.ctx)), opaque(1, []byte(origin)), []byte{c.role}, opaque(2, []byte(c.id)), be(8, c.g))

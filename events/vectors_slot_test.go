@@ -105,14 +105,23 @@ func slotCases() []slotCase {
 }
 
 func specSlots() []vector {
-	var out []vector
-	for _, c := range slotCases() {
+	out := append(goodSlots(slotCases()), refusals("content", append(badCBORSlots(), badKinds()...))...)
+	// Golden files only grow: what came later stands here.
+	controller := []byte("org\x00ledger.example/2026")
+	return append(out, goodSlots([]slotCase{
+		{name: "enrol the controller", kind: 1, role: 4, number: n(0), handle: ramp(0x82), id: controller},
+		{name: "entry of the controller", kind: 2, role: 4, number: n(1), id: controller},
+	})...)
+}
+
+func goodSlots(cases []slotCase) (out []vector) {
+	for _, c := range cases {
 		content := c.content()
 		out = append(out, vector{Name: c.name, In: c.members(), Out: values{
 			"content": hx(content), "commitment": hx(specCommit("slot", ramp(0x11), content)),
 		}})
 	}
-	return append(out, refusals("content", append(badCBORSlots(), badKinds()...))...)
+	return out
 }
 
 // badCBORSlots spells entry number 0 of a subject, and one with a target or

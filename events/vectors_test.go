@@ -53,6 +53,7 @@ func vectorSets() []vectorSet {
 		{"part.json", specParts, runPart},
 		{"fields.json", specFields, runFields},
 		{"body.json", specBodies, runBody},
+		{"family.json", specFamily, runFamily},
 		{"stored.json", specStored, runStored},
 		{"additional.json", specAdditional, runAdditional},
 		{"provenance.json", specProvenance, runProvenance},

@@ -27,6 +27,7 @@ type batch struct {
 	covered  []index.Entry               // what they add to the index
 	tree     *index.Tree                 // the index under the batch's state leaf, if it has one
 	proposed []events.Proposed
+	leaves   []leafed // of proposed
 	answers  map[*request]Accepted
 	bytes    int
 }

@@ -19,17 +19,21 @@ import (
 // sealed is a planned event as it is to be appended.
 type sealed struct {
 	proposed events.Proposed
+	leafed   leafed
 	covered  []index.Entry
 }
 
 // build puts the planned events in a random order that keeps each party's, and
 // makes their leaves and, last, the state leaf if one is wanted.
 func (l *Ledger) build(ctx context.Context, b *batch) error {
-	at := l.leafTime(l.now())
+	at, err := l.leafTime(l.now())
+	if err != nil {
+		return err
+	}
 	order := shuffle(b.planned)
 	made := make([]sealed, len(order))
 	// With its place fixed, an event depends on no other: the cores share the work.
-	err := inParallel(ctx, len(order), func(i int) (err error) {
+	err = inParallel(ctx, len(order), func(i int) (err error) {
 		made[i], err = l.seal(order[i], b.first+uint64(i), at)
 		return err
 	})
@@ -37,7 +41,7 @@ func (l *Ledger) build(ctx context.Context, b *batch) error {
 		return fmt.Errorf("sealing an event: %w", err)
 	}
 	for i, p := range order {
-		b.proposed = append(b.proposed, made[i].proposed)
+		b.proposed, b.leaves = append(b.proposed, made[i].proposed), append(b.leaves, made[i].leafed)
 		b.covered = append(b.covered, made[i].covered...)
 		if p.req != nil {
 			b.answers[p.req] = Accepted{ID: p.id, Index: b.first + uint64(i)}
@@ -62,7 +66,8 @@ func (l *Ledger) seal(p planned, revision, at uint64) (sealed, error) {
 	for k, slot := range leaf.Slots {
 		covered[k] = index.Entry{Label: slot.Label, Value: verifier.IndexValue(revision, uint16(k), leafHash)}
 	}
-	return sealed{l.propose(revision, p.id, p.event.Type(), stored.Marshal()), covered}, nil
+	proposed := l.propose(revision, p.id, p.event.Type(), stored.Marshal())
+	return sealed{proposed, leafed{stored.Leaf, leaf, stored, leafHash}, covered}, nil
 }
 
 // inParallel does n things, in portions that are worth a goroutine, and returns
@@ -111,6 +116,7 @@ func (l *Ledger) buildState(b *batch, next, at uint64) error {
 	stored := events.Stored{Leaf: leaf.Marshal(), Body: body}
 	id := events.ID(uuid.New()) // random: nobody may take another writer's state leaf for their own
 	b.proposed = append(b.proposed, l.propose(next, id, events.TypeState, stored.Marshal()))
+	b.leaves = append(b.leaves, leafed{stored.Leaf, &leaf, &stored, events.LeafHash(stored.Leaf)})
 	for _, req := range b.wantsTip {
 		b.answers[req] = Accepted{ID: id, Index: next}
 	}

@@ -238,7 +238,7 @@ func (f *family) series(recorded events.DisclosureRecorded) {
 		recipient("northwind", opened.Index), subject("ada", "", opened.Index))
 	share = recorded
 	share.Occurred = events.Occurred{}
-	share.Research = &events.Study{Protocol: "P-7"}
+	share.Research = &events.Study{Protocol: "P-7", Purpose: "a study of outcomes", Sponsor: "Institute, 1 Main St, 555-1", Researcher: "Dr Lin, 2 High St, 555-2"}
 	possible := events.PossibleRecorded{DisclosureRecorded: share, Period: events.Period{From: first, To: last}}
 	known := possible
 	known.Extent = events.Extent{Subjects: 2}
@@ -262,7 +262,7 @@ func (f *family) recipients() {
 	sub := &events.SubprocessorAdded{Recipient: events.Recipient{ID: "org:tailspin", LegalName: "Tailspin (sample)", Country: "IN", Category: "subprocessor"},
 		Change: change, Engagement: events.Engagement{By: "org:northwind", Purpose: "support"}}
 	f.do("subprocessor", &decide.TellRecipient{Event: sub}, sub, recipient("northwind"), recipient("tailspin"))
-	f.refuse("recipient.id", &decide.TellRecipient{Event: &events.RecipientsMerged{Merger: events.Merger{From: "org:a", Into: "org:A"}, Change: change}})
+	f.refuse("merger.into", &decide.TellRecipient{Event: &events.RecipientsMerged{Merger: events.Merger{From: "org:a", Into: "org:A"}, Change: change}})
 	f.refuse("relationship.is", &decide.TellRecipient{Event: &events.RelationshipChanged{Relationship: events.Relationship{Recipient: "org:a", Was: "affiliate", Is: "affiliate"}, Change: change}})
 }
 

@@ -357,13 +357,53 @@ func TestAppendFails(t *testing.T) {
 	}
 }
 
-// TestClock steps the clock back; leaf times do not follow.
+// TestClockAhead steps the clock forward, by less and by more than the ledger takes
+// from a clock that nobody vouches for.
+func TestClockAhead(t *testing.T) {
+	var now atomic.Int64
+	now.Store(time.Date(2026, 5, 1, 12, 0, 30, 0, time.UTC).UnixMilli())
+	core, logs := observer.New(zapcore.ErrorLevel)
+	cfg := ledgertest.Config{Now: func() time.Time { return time.UnixMilli(now.Load()) }, Logger: zap.New(core)}
+	l := ledgertest.New(t, cfg)
+	l.Check(t)
+	share := func(key string) ledger.Command { return ledgertest.Share(key, "ada") }
+	step := func(days int64) { now.Add(days * 24 * time.Hour.Milliseconds()) }
+	step(365)
+	l.MustRecord(t, share("a year of silence"))
+	l.Check(t)
+	accepted := l.Status().Accepted
+	step(367)
+	if a, err := l.TryRecord(t, share("refused")); !errors.Is(err, ledger.ErrClock) {
+		t.Errorf("with a clock 367 days ahead: %+v, %v", a, err)
+	}
+	if now := l.Status().Accepted; now != accepted {
+		t.Errorf("%d leaves before, %d after", accepted, now)
+	}
+	if logs.FilterMessageSnippet("the clock is more than 366 days ahead").Len() == 0 {
+		t.Error("the log does not say why")
+	}
+	step(-367)
+	l.MustRecord(t, share("refused")) // the clock was set right
+	l.Check(t)
+	step(1000)
+	cfg.AcceptClock = true
+	l.Reopen(t, cfg)
+	l.MustRecord(t, share("vouched for"))
+	l.Check(t)
+	cfg.AcceptClock = false
+	l.Reopen(t, cfg)
+	l.MustRecord(t, share("once is enough"))
+	l.Check(t)
+}
+
+// TestClock steps the clock back; leaf times do not follow, and the log warns.
 func TestClock(t *testing.T) {
 	var now atomic.Int64
 	now.Store(time.Date(2026, 5, 1, 12, 0, 30, 0, time.UTC).UnixMilli())
-	cfg := ledgertest.Config{Now: func() time.Time { return time.UnixMilli(now.Load()) }}
+	core, logs := observer.New(zapcore.WarnLevel)
+	cfg := ledgertest.Config{Now: func() time.Time { return time.UnixMilli(now.Load()) }, Logger: zap.New(core)}
 	l := ledgertest.New(t, cfg)
-	for i, step := range []time.Duration{0, 2 * time.Minute, -3 * time.Hour, time.Second, -1000 * 24 * time.Hour, 2000 * 24 * time.Hour} {
+	for i, step := range []time.Duration{0, 2 * time.Minute, -3 * time.Hour, time.Second, -1000 * 24 * time.Hour, 1300 * 24 * time.Hour} {
 		now.Add(step.Milliseconds())
 		cmd := ledgertest.Share(fmt.Sprint("share-", i), "ada")
 		cmd.Record.(*decide.RecordDisclosure).Disclosure.Occurred.At = time.UnixMilli(now.Load()).UTC().Format(time.RFC3339)
@@ -374,6 +414,11 @@ func TestClock(t *testing.T) {
 		if p := l.Published(); before != nil && (p.Size <= before.Size || p.TimeMS < before.TimeMS) {
 			t.Errorf("%+v was published after %+v", p, before)
 		}
+		warned := logs.FilterMessageSnippet("the clock is behind the last leaf's time").Len() > 0
+		if behind := step < -time.Hour || i == 3; warned != behind { // the fourth is still hours behind
+			t.Errorf("step %d of %v: warned %t, behind %t", i, step, warned, behind)
+		}
+		logs.TakeAll()
 		l.Reopen(t, cfg)
 	}
 }

@@ -124,12 +124,24 @@ type lookup func(context.Context, events.Hash) (keystore.Party, bool, error)
 // leaves the state as it was, so that the event can be folded again; any other
 // is ErrCorrupt, after which the state is of no use.
 func (l *Ledger) fold(ctx context.Context, e events.Recorded, find lookup) error {
-	s := l.state
+	entry, leaf, stored := leafOf(l.secrets, e, l.state.timeMS)
+	return l.foldLeaf(ctx, e, leafed{entry, leaf, stored, events.LeafHash(entry)}, find)
+}
+
+// leafed is the leaf of an event, read from it or made for it.
+type leafed struct {
+	entry  []byte // its bytes
+	leaf   *events.Leaf
+	stored *events.Stored // nil if the event is foreign
+	hash   events.Hash
+}
+
+// foldLeaf is fold of an event whose leaf is known.
+func (l *Ledger) foldLeaf(ctx context.Context, e events.Recorded, as leafed, find lookup) error {
+	s, leaf, stored, leafHash := l.state, as.leaf, as.stored, as.hash
 	if e.Revision != s.next {
 		return fmt.Errorf("folding event %d: %d was expected: %w", e.Revision, s.next, ErrCorrupt)
 	}
-	entry, leaf, stored := leafOf(l.secrets, e, s.timeMS)
-	leafHash := events.LeafHash(entry)
 	if leaf.TimeMS < s.timeMS {
 		return fmt.Errorf("folding event %d: it is dated before the one ahead of it: %w", e.Revision, ErrCorrupt)
 	}
@@ -143,7 +155,7 @@ func (l *Ledger) fold(ctx context.Context, e events.Recorded, find lookup) error
 	s.claimed = s.claimed[:0]
 	switch leaf.Kind {
 	case events.KindState:
-		err = l.foldState(e, entry, leaf, stored)
+		err = l.foldState(e, as.entry, leaf, stored)
 	case events.KindEntry:
 		err = s.foldEntry(ctx, e, leaf, leafHash, find)
 	case events.KindForeign:

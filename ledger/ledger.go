@@ -57,6 +57,9 @@ type Config struct {
 	Tick   time.Duration    // between publications; 0 means one second
 	Now    func() time.Time // nil means time.Now
 	Logger *zap.Logger      // nil means no logging
+	// AcceptClock vouches for a clock that is more than 366 days ahead of the last
+	// leaf; without it nothing is recorded then.
+	AcceptClock bool
 }
 
 // Ledger is one ledger: one stream, one log, one order.
@@ -70,7 +73,9 @@ type Ledger struct {
 	tick    time.Duration
 	now     func() time.Time
 	log     *zap.Logger
-	file    *stateFile // nil if the state is not kept
+	// acceptClock: see Config.
+	acceptClock bool
+	file        *stateFile // nil if the state is not kept
 
 	queue   chan *request
 	publish chan struct{} // capacity 1: somebody waits for a publication
@@ -123,7 +128,7 @@ func newLedger(ctx context.Context, cfg Config) (*Ledger, error) {
 	}
 	l := &Ledger{
 		origin: secrets.Log.Name(), stream: Stream(cfg.ID), store: cfg.Store, trees: cfg.Log, keys: cfg.Keys,
-		secrets: secrets, tick: cfg.Tick, now: cfg.Now, log: cfg.Logger,
+		secrets: secrets, tick: cfg.Tick, now: cfg.Now, log: cfg.Logger, acceptClock: cfg.AcceptClock,
 		queue: make(chan *request), publish: make(chan struct{}, 1), behind: make(chan struct{}, 1), stopped: make(chan struct{}),
 		looking: make(chan struct{}, maxLooking),
 		state:   newState(), seen: map[uint64][32]byte{}, progress: newProgress(), waiters: make(chan struct{}),
@@ -317,6 +322,7 @@ type Status struct {
 	Published uint64 `json:"published"`
 	Foreign   uint64 `json:"foreign" doc:"events in the stream that are not ours; must be 0"`
 	Blocked   string `json:"blocked,omitempty" doc:"why nothing is recorded now"`
+	Waiting   string `json:"waiting,omitempty" doc:"why the log does not answer: what is recorded waits to be logged and published"`
 }
 
 // Status returns how far the ledger is.
@@ -330,6 +336,11 @@ func (l *Ledger) Status() Status {
 	}
 	if err := l.block(); err != nil {
 		s.Blocked = err.Error()
+	}
+	if log, ok := l.trees.(interface{ Waiting() error }); ok {
+		if err := log.Waiting(); err != nil {
+			s.Waiting = err.Error()
+		}
 	}
 	return s
 }

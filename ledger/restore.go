@@ -92,6 +92,7 @@ func (r *restoring) take(ctx context.Context, end uint64) error {
 		r.parties[p.Label] = p
 	}
 	r.state.indices = make(map[events.ID]uint64, end+end/8)
+	r.labels.Grow(int(2 * end)) // an ordinary event has two labels
 	// One goroutine reads and authenticates, one grows our own tree, one folds.
 	reading, folding := make(chan run, 4), make(chan run, 4)
 	g, ctx := errgroup.WithContext(ctx)

@@ -156,16 +156,17 @@ func (l *Ledger) partiesOf(ctx context.Context, index uint64) (parties []decide.
 	return parties, nil
 }
 
-// openAny reads an event's facts with the key of one of its parties.
+// openAny reads an event's facts with the key of one of its parties; partiesOf
+// returns none whose key is gone.
 func (l *Ledger) openAny(ctx context.Context, sealed *keystore.Sealed, parties []decide.Party) (events.Event, error) {
-	for _, p := range parties {
-		opened, err := l.openAs(ctx, sealed, partyKey{p.Role, p.ID})
-		if err != nil {
-			return nil, err
-		}
-		return opened.Event, nil
+	if len(parties) == 0 {
+		return nil, fmt.Errorf("opening event %d: %w", sealed.Revision, ErrKeyDestroyed)
 	}
-	return nil, fmt.Errorf("opening event %d: %w", sealed.Revision, ErrKeyDestroyed)
+	opened, err := l.openAs(ctx, sealed, partyKey{parties[0].Role, parties[0].ID})
+	if err != nil {
+		return nil, err
+	}
+	return opened.Event, nil
 }
 
 // apply takes into account what an event did to the target.
@@ -212,8 +213,12 @@ func (l *Ledger) decide(state decide.State, cmd *Command, t *target, now time.Ti
 		return nil, err
 	}
 	for _, p := range planned {
-		if _, known := l.state.rules.Fields[p.Event.Type()]; !known {
-			return nil, &events.FieldError{Field: "type", Rule: "the rules of this ledger, made by an older program, know no " + p.Event.Type(),
+		roles := make([]events.Role, len(p.Parties))
+		for i, party := range p.Parties {
+			roles[i] = party.Role
+		}
+		if !l.state.rules.Allows(p.Event, roles...) {
+			return nil, &events.FieldError{Field: "type", Rule: "the rules of this ledger, made by an older program, have no room for this " + p.Event.Type(),
 				Next: "begin a new ledger for it"}
 		}
 	}

@@ -81,6 +81,7 @@ type verifying struct {
 	logged   uint64
 	logRoot  events.Hash
 	recorded *recordReader
+	leaves   func() ([]byte, error, bool) // of the log; nil if it can only be asked for its root
 	progress func(events uint64)
 }
 
@@ -93,6 +94,13 @@ func (v *verifying) verify(ctx context.Context) error {
 	v.logRoot, v.sequenced, v.roots = root, newEdge(), map[uint64]signable{}
 	v.recorded = v.file.reader(ctx)
 	defer v.recorded.stop()
+	if log, ok := v.trees.(interface {
+		Leaves(ctx context.Context, first, count uint64) iter.Seq2[[]byte, error]
+	}); ok && v.logged > 0 {
+		next, stop := iter.Pull2(log.Leaves(ctx, 0, v.logged))
+		defer stop()
+		v.leaves = next
+	}
 	checkpoints, err := v.readCheckpoints(ctx)
 	if err != nil {
 		return err
@@ -143,13 +151,22 @@ func (v *verifying) event(ctx context.Context, e events.Recorded) error {
 	want := newRecord(e, leaf, stored, hash, done)
 	got, found, err := v.recorded.next()
 	if err != nil {
-		return &Fault{e.Revision, "the state file cannot be read", err}
+		return &Fault{e.Revision, "the state file (state.db) cannot be read; delete it, and the next start folds it again", err}
+	}
+	if found && got.kind() != events.KindForeign && leaf.Kind == events.KindForeign {
+		return &Fault{e.Revision, "the event in the stream (events.db) was changed after it was recorded; restore it from its backup", nil}
 	}
 	if found && !bytes.Equal(got.appendTo(nil), want.appendTo(nil)) {
-		return &Fault{e.Revision, "the state file says something else of it than the stream", nil}
+		return &Fault{e.Revision, "the state file (state.db) says something else of it than the stream", nil}
 	}
 	if found {
 		v.found.Recorded++
+	}
+	if v.leaves == nil || e.Revision >= v.logged {
+		return nil
+	}
+	if there, err, ok := v.leaves(); !ok || err != nil || !bytes.Equal(there, entry) {
+		return &Fault{e.Revision, "the log (log.db) does not have the stream's leaf", err}
 	}
 	return nil
 }
@@ -200,35 +217,10 @@ func (v *verifying) compare(ctx context.Context, checkpoints []checkpointEvent) 
 		return &Fault{v.state.next, "the log has more leaves than the stream has events", nil}
 	}
 	if v.logged > 0 && v.roots[v.logged].root != v.logRoot {
-		return v.firstDifference(ctx)
+		return &Fault{v.logged, "the log (log.db) has the stream's leaves and another root", nil}
 	}
 	v.found.Logged = v.logged
 	return nil
-}
-
-// firstDifference finds the leaf in which the log differs, if the log can be read.
-func (v *verifying) firstDifference(ctx context.Context) error {
-	const what = "the log does not have the stream's leaf"
-	log, ok := v.trees.(interface {
-		Leaves(ctx context.Context, first, count uint64) iter.Seq2[[]byte, error]
-	})
-	if !ok {
-		return &Fault{v.logged, "the log has another root at this size than the stream", nil}
-	}
-	next, stop := iter.Pull2(log.Leaves(ctx, 0, v.logged))
-	defer stop()
-	var timeMS uint64
-	for e, err := range v.store.Read(ctx, v.stream, 0, v.logged) {
-		if err != nil {
-			return fmt.Errorf("reading the stream: %w", err)
-		}
-		entry, leaf, _ := leafOf(v.secrets, e, timeMS)
-		timeMS = leaf.TimeMS
-		if there, err, ok := next(); !ok || err != nil || !bytes.Equal(there, entry) {
-			return &Fault{e.Revision, what, err}
-		}
-	}
-	return &Fault{v.logged, "the log has the stream's leaves and another root", nil}
 }
 
 // readCheckpoints returns all checkpoints before the stream is read, so that one

@@ -287,13 +287,14 @@ func stoppedOr(ctx context.Context, err error) error {
 func (l *Ledger) foldBatch(ctx context.Context, b *batch) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// These are the very bytes the tree was built from, on the state as it still
-	// is. Events read back from the stream are not: they get a tree of their own.
+	// These are the very bytes the tree and the leaves were made with, on the state
+	// as it still is. Events read back from the stream are not: they get a tree of
+	// their own, and are parsed and authenticated.
 	l.built = b.tree
 	defer func() { l.built = nil }()
 	for i, p := range b.proposed {
 		e := events.Recorded{ID: p.ID, Type: p.Type, Data: p.Data, Metadata: p.Metadata, Stream: l.stream, Revision: b.first + uint64(i)}
-		if err := l.fold(ctx, e, b.enrolment); err != nil {
+		if err := l.foldLeaf(ctx, e, b.leaves[i], b.enrolment); err != nil {
 			return err
 		}
 		if err := l.wrote(e); err != nil {
@@ -335,8 +336,13 @@ func (l *Ledger) eventID(cmd *Command, ordinal uint16) events.ID {
 	return events.ID(mac.Sum(nil)[:16])
 }
 
-// Beyond these a clock that was stepped is worth a warning: behind the last leaf,
-// and ahead of it.
+// ErrClock says that the clock is so far ahead of the last leaf that it is more
+// likely wrong than the ledger idle. A leaf of that time could not be taken back,
+// and no later one would be before it.
+var ErrClock = errors.New("the clock is more than 366 days ahead of the last leaf")
+
+// Behind the last leaf, a clock that was stepped is worth a warning; ahead of it,
+// it must be vouched for.
 const (
 	maxSkewMS = 10 * 60 * 1000
 	maxJumpMS = 366 * 24 * 3600 * 1000
@@ -344,18 +350,24 @@ const (
 
 // leafTime is the time of the next leaf: never before the last one's, and never
 // finer than the ledger's grain.
-func (l *Ledger) leafTime(now time.Time) uint64 {
+func (l *Ledger) leafTime(now time.Time) (uint64, error) {
 	rules := l.state.rules
 	if rules == nil {
 		rules = events.DefaultRules()
 	}
 	ms := uint64(min(max(now.UnixMilli(), 0), events.MaxTimeMS))
 	ms -= ms % rules.GrainMS
-	if last := l.state.timeMS; last > ms+maxSkewMS || last > 0 && ms > last+maxJumpMS {
-		l.log.Warn("the clock is far from the last leaf's time; check it, dates cannot be taken back",
+	last := l.state.timeMS
+	switch {
+	case last > ms+maxSkewMS:
+		l.log.Warn("the clock is behind the last leaf's time, which the next leaf gets too; check it",
 			zap.Uint64("clock_ms", ms), zap.Uint64("last_leaf_ms", last))
+	case last > 0 && ms > last+maxJumpMS && !l.acceptClock:
+		l.log.Error("nothing is recorded: the clock is more than 366 days ahead of the last leaf",
+			zap.Uint64("clock_ms", ms), zap.Uint64("last_leaf_ms", last))
+		return 0, fmt.Errorf("%w, whose time is %s", ErrClock, time.UnixMilli(int64(last)).UTC().Format(time.RFC3339))
 	}
-	return max(ms, l.state.timeMS)
+	return max(ms, last), nil
 }
 
 func zapIndex(i uint64) zap.Field { return zap.Uint64("index", i) }

@@ -20,9 +20,7 @@ func render(w io.Writer, v *verifier.Verdict, now time.Time) {
 		fmt.Fprintf(w, "CAUTION: the ledger dates this later than your clock, which says %s; one of the two is wrong.\n", minute(now.UTC()))
 	}
 	for _, e := range v.Entries {
-		if share, ok := e.Event.(*events.DisclosureRecorded); ok {
-			renderShare(w, e, share)
-		}
+		renderEntry(w, e)
 	}
 	fmt.Fprintln(w, "\nChecked:")
 	for _, c := range v.Checks {
@@ -58,7 +56,6 @@ func renderShare(w io.Writer, e verifier.ShownEntry, d *events.DisclosureRecorde
 	renderConveyance(w, d)
 	renderPromise(w, d)
 	renderStudy(w, d.Research)
-	renderRecord(w, e, d)
 }
 
 func renderData(w io.Writer, d *events.DisclosureRecorded) {
@@ -98,11 +95,16 @@ func renderConveyance(w io.Writer, d *events.DisclosureRecorded) {
 	line(w, "account", words(d.Context.Account))
 	line(w, "organisation", d.Context.Organisation)
 	line(w, "controller", d.Context.Controller)
-	if t := d.Transfer; t != nil {
-		line(w, "transfer", fmt.Sprintf("%s to %s, %s", shown(t.From), shown(t.To), shown(words(t.Mechanism))))
-		line(w, "safeguard", t.Safeguard)
-		line(w, "a copy of it", t.Copy)
+	renderTransfer(w, d.Transfer)
+}
+
+func renderTransfer(w io.Writer, t *events.Transfer) {
+	if t == nil {
+		return
 	}
+	line(w, "transfer", fmt.Sprintf("%s to %s, %s", shown(t.From), shown(t.To), shown(words(t.Mechanism))))
+	line(w, "safeguard", t.Safeguard)
+	line(w, "a copy of it", t.Copy)
 }
 
 func renderPromise(w io.Writer, d *events.DisclosureRecorded) {
@@ -127,6 +129,5 @@ func renderRecord(w io.Writer, e verifier.ShownEntry, d *events.DisclosureRecord
 	line(w, "record", shown(words(d.Provenance.Grade)))
 	line(w, "kept as", words(d.Provenance.Method))
 	line(w, "data from", d.Provenance.Source)
-	line(w, "recorded", fmt.Sprintf("%s, leaf %d", minute(time.UnixMilli(int64(e.TimeMS)).UTC()), e.Index))
-	line(w, "event", e.ID.String())
+	renderEvent(w, e)
 }

@@ -41,10 +41,37 @@ func TestEveryField(t *testing.T) {
 	if n < 50 {
 		t.Errorf("only %d fields", n)
 	}
+	for _, typ := range events.Types() {
+		for _, path := range leaves(reflect.TypeOf(empty(t, typ)).Elem(), nil) {
+			n++
+			e := verifier.ShownEntry{Event: empty(t, typ)}
+			want := set(reflect.ValueOf(e.Event).Elem(), path, 7000+n)
+			said := events.Fields(e.Event)
+			if bare := events.Fields(empty(t, typ)); reflect.DeepEqual(said, bare) {
+				continue // no group of this type has it
+			}
+			if got := rendered(e); !strings.Contains(got, want) {
+				t.Errorf("%s: %v is not printed:\n%s", typ, path, got)
+			}
+		}
+	}
+	if n < 300 {
+		t.Errorf("only %d fields of all types", n)
+	}
 	e := verifier.ShownEntry{Event: new(events.DisclosureRecorded), ID: events.ID{0xab, 0xcd}}
 	if got := rendered(e); !strings.Contains(got, e.ID.String()) {
 		t.Errorf("the event's id is not printed:\n%s", got)
 	}
+}
+
+// empty is an event of a type that says nothing.
+func empty(t *testing.T, typ string) events.Event {
+	t.Helper()
+	e, err := events.Decode(typ, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
 
 // TestLaterThanRecorded: what is dated after its record is said to be.

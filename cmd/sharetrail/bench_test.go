@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,15 +24,22 @@ import (
 	"github.com/sharetrail/sharetrail/verifier"
 )
 
-// benchShares names how many shares BenchmarkLarge records.
-const benchShares = "SHARETRAIL_BENCH_SHARES"
+// benchShares names how many shares BenchmarkLarge records, benchDir a directory
+// that it keeps. If that holds a ledger, nothing is recorded and the start and the
+// reports alone are measured.
+const (
+	benchShares = "SHARETRAIL_BENCH_SHARES"
+	benchDir    = "SHARETRAIL_BENCH_DIR"
+)
 
 // BenchmarkBulk imports shares about known people, from acceptance until they
 // stand in the read model.
 func BenchmarkBulk(b *testing.B) {
+	limitMemory()
 	in, stop := startBench(b, filepath.Join(b.TempDir(), "data"))
 	defer stop()
-	people := enrol(b, in, 1000)
+	people := ledgertest.People("p", 1000)
+	enrol(b, in, people)
 	cpu := cpuTime()
 	b.ResetTimer()
 	recordShare(b, in, people, 0, b.N)
@@ -56,8 +64,29 @@ func BenchmarkLarge(b *testing.B) {
 		}
 	}
 	dir := filepath.Join(b.TempDir(), "data")
+	if kept := os.Getenv(benchDir); kept != "" {
+		dir = kept
+	}
+	people := ledgertest.People("p", n/100)
+	if _, err := os.Stat(dir); err != nil {
+		recordLarge(b, dir, people, n)
+	}
+	b.ReportMetric(float64(size(b, dir))/float64(n), "disk-B/share")
+	debug.FreeOSMemory()
+	began, cpu := time.Now(), cpuTime()
 	in, stop := startBench(b, dir)
-	people := enrol(b, in, n/100)
+	b.ReportMetric(time.Since(began).Seconds()*1e3, "ms-start")
+	b.ReportMetric((cpuTime()-cpu).Seconds()*1e3, "cpu-ms-start")
+	defer stop()
+	b.ReportMetric(status(b, "VmRSS"), "MiB-started")
+	reports(b, in, people)
+	b.ReportMetric(status(b, "VmHWM"), "MiB-peak")
+}
+
+// recordLarge makes the ledger of BenchmarkLarge.
+func recordLarge(b *testing.B, dir string, people []string, n int) {
+	in, stop := startBench(b, dir)
+	enrol(b, in, people)
 	tenths := make([]float64, 10)
 	began := time.Now()
 	for i := range tenths {
@@ -76,22 +105,13 @@ func BenchmarkLarge(b *testing.B) {
 	if _, err := in.ledger.WaitPublished(b.Context(), in.ledger.Status().Accepted-1); err != nil {
 		b.Fatal(err)
 	}
-	b.ReportMetric(status(b, "VmHWM"), "MiB-peak-recording")
 	stop()
-	b.ReportMetric(float64(size(b, dir))/float64(n), "disk-B/share")
-
-	debug.FreeOSMemory()
-	began = time.Now()
-	in, stop = startBench(b, dir)
-	b.ReportMetric(time.Since(began).Seconds()*1e3, "ms-start")
-	defer stop()
-	b.ReportMetric(status(b, "VmRSS"), "MiB-started")
-	reports(b, in, people)
 }
 
-// reports writes reports of a hundred entries, one after the other.
+// reports writes reports of a hundred entries, one after the other, and checks
+// each once more, as its reader does.
 func reports(b *testing.B, in *instance, people []string) {
-	took := make([]time.Duration, 200)
+	took, verified := make([]time.Duration, 200), make([]time.Duration, 200)
 	for i := range took {
 		id, err := in.ledger.ParseIdentity(ledgertest.Email(people[i*7%len(people)]))
 		if err != nil {
@@ -103,25 +123,30 @@ func reports(b *testing.B, in *instance, people []string) {
 			b.Fatal(err)
 		}
 		took[i] = time.Since(began)
+		began = time.Now()
+		if _, err := verifier.CheckReport(report.File, events.RoleSubject, id.String(), in.reports.Trust); err != nil {
+			b.Fatal(err)
+		}
+		verified[i] = time.Since(began)
 		if n := len(report.Verdict.Entries); n < 100 {
 			b.Fatalf("the report has %d entries", n)
 		}
 	}
-	slices.Sort(took)
-	b.ReportMetric(took[len(took)/2].Seconds()*1e3, "ms-report-p50")
-	b.ReportMetric(took[len(took)*99/100].Seconds()*1e3, "ms-report-p99")
+	for name, all := range map[string][]time.Duration{"report": took, "verify": verified} {
+		slices.Sort(all)
+		b.ReportMetric(all[len(all)/2].Seconds()*1e3, "ms-"+name+"-p50")
+		b.ReportMetric(all[len(all)*99/100].Seconds()*1e3, "ms-"+name+"-p99")
+	}
 }
 
 // enrol records a share each for a few hundred new people.
-func enrol(b *testing.B, in *instance, n int) []string {
-	people := ledgertest.People("p", n)
+func enrol(b *testing.B, in *instance, people []string) {
 	for part := range slices.Chunk(people, 250) {
 		if _, err := in.ledger.Record(b.Context(), ledgertest.Share("enrol"+part[0], part...)); err != nil {
 			b.Fatal(err)
 		}
 	}
 	project(b, in)
-	return people
 }
 
 // share records the shares from one number up to another from 1,024 goroutines.
@@ -172,10 +197,11 @@ func startBench(b *testing.B, dir string) (in *instance, stop func()) {
 // size is what the files of a directory hold.
 func size(b *testing.B, dir string) (bytes int64) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.db*"))
-	if err != nil {
+	views, verr := filepath.Glob(filepath.Join(dir, "views", "*.db*"))
+	if err := errors.Join(err, verr); err != nil {
 		b.Fatal(err)
 	}
-	for _, f := range files {
+	for _, f := range append(files, views...) {
 		info, err := os.Stat(f)
 		if err != nil {
 			b.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/internal/api"
 )
 
@@ -25,6 +26,7 @@ const (
 type demoFlags struct {
 	data       string
 	serve      bool
+	network    listenFlags
 	logLevel   string
 	eventStore string
 	logServer  string
@@ -39,9 +41,18 @@ func demoCommand() *cobra.Command {
 It needs nothing but a directory. Running it again on the same directory goes on
 with the same ledger.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return demo(cmd.Context(), cmd.OutOrStdout(), f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.network.check(); err != nil {
+				return err
+			}
+			if f.network.listen != "" && !f.serve {
+				return &events.FieldError{Field: "--listen", Rule: "needs --serve", Next: "add it, so that the demo keeps running"}
+			}
+			return demo(cmd.Context(), cmd.OutOrStdout(), f)
+		},
 	}
 	cmd.Flags().StringVar(&f.data, "data", "sharetrail-demo", "data `directory`")
+	f.network.register(cmd)
 	cmd.Flags().BoolVar(&f.serve, "serve", false, "keep running; serve /v1 on the Unix socket in the data directory")
 	cmd.Flags().StringVar(&f.logLevel, "log-level", "warn", "debug, info, warn or error; logs go to stderr")
 	cmd.Flags().StringVar(&f.eventStore, "eventstore", "", "`connection` string of an EventStoreDB, instead of the embedded one")
@@ -62,6 +73,7 @@ func demo(ctx context.Context, out io.Writer, f demoFlags) error {
 	defer cleanup()
 	in, err := openInstance(ctx, instanceConfig{
 		dir: f.data, id: demoID, origin: demoOrigin, create: true, log: log, eventStore: f.eventStore, logServer: f.logServer,
+		network: f.network,
 	})
 	if err != nil {
 		return err
@@ -80,6 +92,9 @@ func demo(ctx context.Context, out io.Writer, f demoFlags) error {
 		s := &story{out: out, dir: f.data, client: api.NewClient(f.data), verify: verify}
 		if err := s.tell(running); err != nil || !f.serve {
 			return err
+		}
+		if in.url != "" {
+			s.say("\nPages and /v1, for actors with a token (sharetrail actor add NAME --role counsel --data %s): %s", f.data, in.url)
 		}
 		s.say("\nServing /v1 on %s. Stop with Ctrl-C.", filepath.Join(f.data, "api.sock"))
 		<-running.Done()

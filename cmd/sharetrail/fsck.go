@@ -10,9 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sharetrail/sharetrail/internal/keystore"
 	"github.com/sharetrail/sharetrail/internal/sqlite"
 	"github.com/sharetrail/sharetrail/ledger"
 	"github.com/sharetrail/sharetrail/ledger/trillianlog"
+	trilliandb "github.com/sharetrail/sharetrail/ledger/trillianlog/embedded"
 )
 
 func fsckCommand() *cobra.Command {
@@ -24,7 +26,9 @@ func fsckCommand() *cobra.Command {
 		Long: `Checks the data directory of a ledger that is not running. The stream and the
 keystore are the sources of truth; from them it computes the leaves, the label
 index, the tree and the read model again, and compares each with what is stored:
-every state leaf, every leaf in Trillian, every published checkpoint, every row.
+every state leaf, every leaf and node in Trillian, every published checkpoint,
+every row. Before that it reads each file whole, for pages and indices that are
+damaged, and it names the file and what to do.
 
 It changes nothing. Exits with 1 and names the first difference if there is one.`,
 		Args: cobra.NoArgs,
@@ -53,7 +57,7 @@ type Checked struct {
 // other error is one of reading.
 var differences = []error{
 	ledger.ErrCorrupt, sqlite.ErrDiffers, trillianlog.ErrDamaged, trillianlog.ErrMismatch, trillianlog.ErrBeyond,
-	errIncomplete,
+	errIncomplete, sqlite.ErrDamaged, trilliandb.ErrDamaged, keystore.ErrCannotOpen,
 }
 
 // errIncomplete says that a file is missing which a start would make again.
@@ -85,8 +89,11 @@ func tellChecked(out io.Writer, c Checked, err error, asJSON bool) error {
 
 func fsck(ctx context.Context, cfg instanceConfig) (c Checked, err error) {
 	in := &instance{dir: cfg.dir, log: cfg.log}
-	defer func() { err = errors.Join(err, in.close()) }()
+	defer func() { err = explain(ctx, cfg.dir, errors.Join(err, in.close())) }()
 	if err := in.lock(); err != nil {
+		return c, err
+	}
+	if err := checkFiles(ctx, cfg.dir); err != nil {
 		return c, err
 	}
 	// Opening would make them anew, and everything in them would be missing.
@@ -104,9 +111,9 @@ func fsck(ctx context.Context, cfg instanceConfig) (c Checked, err error) {
 		return c, err
 	}
 	if _, found, err := store.Last(ctx, ledger.Stream(cfg.id)); err != nil || !found {
-		return c, errors.Join(err, fmt.Errorf("the ledger's first event: %w; the next start writes it", errIncomplete))
+		return c, errors.Join(err, fmt.Errorf("the ledger's first event: %w; the next start of a new ledger writes it", errIncomplete))
 	}
-	trees, err := in.openLog(ctx, cfg.origin, cfg.logServer)
+	trees, err := in.openLog(ctx, cfg)
 	if err != nil {
 		return c, err
 	}
@@ -119,7 +126,7 @@ func fsck(ctx context.Context, cfg instanceConfig) (c Checked, err error) {
 		return c, err
 	}
 	if uint64(head+1) < mark.Size {
-		return c, fmt.Errorf("the stream has %d events and %d were published: the event store is older; bring back the newer one: %w", head+1, mark.Size, ledger.ErrCorrupt)
+		return c, fmt.Errorf("the stream (events.db) has %d events and %d were published: it is an older copy; bring back the newer one: %w", head+1, mark.Size, ledger.ErrCorrupt)
 	}
 	bar := newBar(int64(head)+1, "comparing", "events")
 	defer bar.Finish()
@@ -128,6 +135,11 @@ func fsck(ctx context.Context, cfg instanceConfig) (c Checked, err error) {
 	}, func(n uint64) { bar.Set64(int64(n)) })
 	if err != nil {
 		return c, err
+	}
+	if in.trees != nil {
+		if _, err := in.trees.Verify(ctx, trees.TreeID()); err != nil {
+			return c, fmt.Errorf("log.db: %w; %s", err, cure("log.db"))
+		}
 	}
 	if mark.Size > c.Logged {
 		return c, fmt.Errorf("log.db has %d leaves and %d were published: %w; the next start makes the rest again from the stream", c.Logged, mark.Size, errIncomplete)

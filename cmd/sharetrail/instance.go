@@ -1,12 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,13 +16,12 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/sharetrail/sharetrail/events/embedded"
 	"github.com/sharetrail/sharetrail/events/esdb"
-	"github.com/sharetrail/sharetrail/internal/api"
+	"github.com/sharetrail/sharetrail/internal/actor"
 	"github.com/sharetrail/sharetrail/internal/keystore"
 	"github.com/sharetrail/sharetrail/ledger"
 	"github.com/sharetrail/sharetrail/ledger/trillianlog"
@@ -37,16 +36,19 @@ const dataFormat = 1
 // instance is one ledger with everything it runs on, in this process and on one
 // data directory. Parts are closed in the reverse order of their opening.
 type instance struct {
-	dir      string
-	socket   string // directory of the API's socket
-	keys     *keystore.Store
-	ledger   *ledger.Ledger
-	reports  *projections.Reports
-	runner   *projections.Runner
-	server   *http.Server
-	listener net.Listener
-	log      *zap.Logger
-	closers  []func() error
+	dir     string
+	socket  string // directory of the API's socket
+	keys    *keystore.Store
+	trees   *trillian.Server // nil if the log is elsewhere
+	ledger  *ledger.Ledger
+	reports *projections.Reports
+	runner  *projections.Runner
+	handler http.Handler // /v1, behind no door yet
+	actors  *actor.Store
+	doors   []door
+	url     string // of the pages, if there is a network listener
+	log     *zap.Logger
+	closers []func() error
 }
 
 type instanceConfig struct {
@@ -58,17 +60,21 @@ type instanceConfig struct {
 	// ends with the verb, and nobody else must come to depend on it.
 	private bool
 	tick    time.Duration
+	network listenFlags // where others than the owner may connect, if anywhere
 	log     *zap.Logger
 	// Addresses of servers that run elsewhere; empty means in this process.
-	eventStore string // connection string of an EventStoreDB
-	logServer  string // host:port of a Trillian log server
+	eventStore string        // connection string of an EventStoreDB
+	logServer  string        // host:port of a Trillian log server
+	patience   time.Duration // with a log server that is away; 0 means a minute
+	// acceptClock vouches for a clock that is far ahead of the last leaf.
+	acceptClock bool
 }
 
 // openInstance opens or creates the ledger in a data directory.
 func openInstance(ctx context.Context, cfg instanceConfig) (*instance, error) {
 	in := &instance{dir: cfg.dir, log: cfg.log}
 	if err := in.open(ctx, cfg); err != nil {
-		return nil, errors.Join(err, in.close())
+		return nil, explain(ctx, in.dir, errors.Join(err, in.close()))
 	}
 	return in, nil
 }
@@ -105,13 +111,13 @@ func (in *instance) open(ctx context.Context, cfg instanceConfig) error {
 	if err != nil {
 		return err
 	}
-	trees, err := in.openLog(ctx, cfg.origin, cfg.logServer)
+	trees, err := in.openLog(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	in.ledger, err = ledger.Open(ctx, ledger.Config{
 		ID: cfg.id, Store: store, Log: trees, Keys: keys, State: filepath.Join(in.dir, "state.db"), Tick: cfg.tick,
-		Logger: in.log.Named("ledger"),
+		Logger: in.log.Named("ledger"), AcceptClock: cfg.acceptClock,
 	})
 	if err != nil {
 		return err
@@ -122,7 +128,10 @@ func (in *instance) open(ctx context.Context, cfg instanceConfig) error {
 		return err
 	}
 	in.reports = reports
-	return in.openAPI(ctx, reports)
+	if err := in.openAPI(ctx, reports); err != nil {
+		return err
+	}
+	return in.openNetwork(ctx, cfg.network)
 }
 
 // errBusy says that another process works on the data directory.
@@ -146,6 +155,9 @@ func (in *instance) lock() error {
 		return errors.Join(fmt.Errorf("%w on %s; stop it, or name another directory with --data", errBusy, in.dir), f.Close())
 	}
 	in.onClose(f.Close)
+	if err := checkModes(in.dir); err != nil {
+		return err
+	}
 	return in.checkFormat(filepath.Join(in.dir, "format"))
 }
 
@@ -248,30 +260,46 @@ func (in *instance) nodeSocket() string {
 
 // openLog opens the ledger's tree, in this process or on a log server whose
 // signer integrates on its own.
-func (in *instance) openLog(ctx context.Context, origin, address string) (*trillianlog.Log, error) {
+func (in *instance) openLog(ctx context.Context, cfg instanceConfig) (*trillianlog.Log, error) {
 	// Trillian's display names have at most 20 bytes.
-	digest := sha256.Sum256([]byte(origin))
+	digest := sha256.Sum256([]byte(cfg.origin))
 	conf := trillianlog.Config{TreeName: "st-" + hex.EncodeToString(digest[:8]), Logger: in.log.Named("trillian")}
-	if address != "" {
+	if address := cfg.logServer; address != "" {
 		conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 		if err != nil {
 			return nil, fmt.Errorf("connecting to the log server: %w", err)
 		}
 		in.onClose(conn.Close)
 		conf.Conn = conn
-		return trillianlog.Open(ctx, conf)
+		return openRemoteLog(ctx, conf, address, cmp.Or(cfg.patience, time.Minute))
 	}
 	server, err := trillian.Open(ctx, trillian.Config{Path: filepath.Join(in.dir, "log.db"), Logger: in.log.Named("trillian")})
 	if err != nil {
 		return nil, err
 	}
 	in.onClose(server.Close)
+	in.trees = server
 	conf.Conn = server.Conn()
 	conf.Integrate = func(ctx context.Context, tree int64) error {
 		_, err := server.Integrate(ctx, tree)
 		return err
 	}
 	return trillianlog.Open(ctx, conf)
+}
+
+// openRemoteLog waits for a log server that is away, but not for ever.
+func openRemoteLog(ctx context.Context, conf trillianlog.Config, address string, patience time.Duration) (*trillianlog.Log, error) {
+	hint := time.AfterFunc(2*time.Second, func() {
+		fmt.Fprintf(os.Stderr, "waiting for the log server %s to answer\n", address)
+	})
+	defer hint.Stop()
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	trees, err := trillianlog.Open(waiting, conf)
+	if err != nil && ctx.Err() == nil && waiting.Err() != nil {
+		return nil, fmt.Errorf("the log server %s has not answered for %s (--patience): start it, or name another with --trillian: %w", address, patience, err)
+	}
+	return trees, err
 }
 
 // openViews opens the read model and what runs and reads it.
@@ -303,49 +331,4 @@ func (in *instance) openViews(ctx context.Context, keys *keystore.Store, store *
 	return &projections.Reports{
 		Prover: in.ledger, Rows: model, Runner: in.runner, Trust: in.ledger.Trust(), Key: secrets.Report, Now: time.Now,
 	}, err
-}
-
-func (in *instance) openAPI(ctx context.Context, reports *projections.Reports) (err error) {
-	in.server = &http.Server{
-		Handler: api.Handler(api.Config{
-			Ledger: in.ledger, Runner: in.runner, Reports: reports,
-			Files:  &api.Files{Dir: filepath.Join(in.dir, "reports")},
-			Book:   &api.AddressBook{Path: filepath.Join(in.dir, "recipients.json")},
-			Logger: in.log.Named("api"),
-		}),
-		ReadHeaderTimeout: 10 * time.Second,
-	}
-	if in.listener, err = api.Listen(ctx, in.socket); err != nil {
-		return err
-	}
-	// The server closes it when it ran. The directory is still locked here, so the
-	// socket is nobody else's.
-	in.onClose(func() error {
-		if err := in.listener.Close(); !errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		return nil
-	})
-	return nil
-}
-
-// run works until ctx ends, then stops in order: no new requests, no new
-// events, no page half projected.
-func (in *instance) run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return in.ledger.Run(ctx) })
-	g.Go(func() error { return in.runner.Run(ctx) })
-	g.Go(func() error {
-		if err := in.server.Serve(in.listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serving the API: %w", err)
-		}
-		return nil
-	})
-	g.Go(func() error {
-		<-ctx.Done()
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		return in.server.Shutdown(stopping)
-	})
-	return g.Wait()
 }

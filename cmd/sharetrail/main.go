@@ -39,8 +39,9 @@ func run(args []string) int {
 	}
 	root.AddCommand(
 		demoCommand(), initCommand(), serveCommand(), statusCommand(),
-		recordCommand(), importCommand(), recipientCommand(), reportCommand(), receiptCommand(), trustCommand(),
-		fsckCommand(), generateCommand(), benchCommand(),
+		recordCommand(), amendCommand(), retractCommand(), reattributeCommand(), disputeCommand(), acknowledgeCommand(),
+		consentCommand(), statementCommand(), importCommand(), recipientCommand(), reportCommand(), receiptCommand(), trustCommand(),
+		actorCommand(), fsckCommand(), generateCommand(), benchCommand(),
 	)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -117,7 +117,7 @@ func (f *recordFlags) run(cmd *cobra.Command, fromStdin bool) error {
 		if err != nil {
 			return err
 		}
-		return f.show(cmd.OutOrStdout(), p)
+		return showPosition(cmd.OutOrStdout(), p, f.key, f.asJSON)
 	})
 }
 
@@ -169,19 +169,4 @@ func (f *recordFlags) encode(ctx context.Context, c *api.Client) (json.RawMessag
 		record.Subjects = append(record.Subjects, decide.Subject{ID: id, Private: f.private})
 	}
 	return json.Marshal(record)
-}
-
-func (f *recordFlags) show(out io.Writer, p api.Position) error {
-	if f.asJSON {
-		return printJSON(out, struct {
-			api.Position
-			Key string `json:"key"`
-		}{p, f.key})
-	}
-	word := p.State
-	if p.Repeat {
-		word = "known, " + word
-	}
-	_, err := fmt.Fprintf(out, "%s: leaf %d\nid  %s\nkey %s\n", word, p.Index, p.ID, f.key)
-	return err
 }

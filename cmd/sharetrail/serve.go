@@ -14,15 +14,22 @@ import (
 
 func serveCommand() *cobra.Command {
 	var f dataFlags
+	var network listenFlags
 	var eventStore, logServer string
 	var tick time.Duration
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the ledger of a data directory and serve /v1 on its socket",
 		Long: `Runs the ledger until it is stopped. /v1 is served on the Unix socket api.sock in
-the data directory, which only its owner can open. Every other verb uses it.`,
+the data directory, which only its owner can open. Every other verb uses it.
+
+With --listen, /v1 and the web pages are served to others too, who need a token
+("sharetrail actor add"): on a loopback address as it is, elsewhere with TLS.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := network.check(); err != nil {
+				return err
+			}
 			cfg, err := f.config()
 			if err != nil {
 				return err
@@ -36,11 +43,13 @@ the data directory, which only its owner can open. Every other verb uses it.`,
 			if tick < 10*time.Millisecond {
 				return errors.New("--tick: must be at least 10ms; leave it out for one second")
 			}
-			cfg.tick = tick
+			cfg.tick, cfg.network = tick, network
 			return serveLedger(cmd.Context(), cmd.OutOrStdout(), cfg)
 		},
 	}
 	f.register(cmd)
+	network.register(cmd)
+	f.registerClock(cmd)
 	cmd.Flags().StringVar(&eventStore, "eventstore", "", "`connection` string of an EventStoreDB, instead of what init was told")
 	cmd.Flags().StringVar(&logServer, "trillian", "", "`host:port` of a Trillian log server, instead of what init was told")
 	cmd.Flags().DurationVar(&tick, "tick", time.Second, "time between publications")
@@ -55,6 +64,9 @@ func serveLedger(ctx context.Context, out io.Writer, cfg instanceConfig) error {
 	}
 	g, running := errgroup.WithContext(ctx)
 	g.Go(func() error { return in.run(running) })
+	if in.url != "" {
+		fmt.Fprintf(out, "Pages and /v1, for actors with a token: %s\n", in.url)
+	}
 	fmt.Fprintf(out, "Serving %s: /v1 on %s. Stop with Ctrl-C.\n", in.ledger.Origin(), filepath.Join(cfg.dir, "api.sock"))
 	return errors.Join(g.Wait(), in.close())
 }

@@ -17,7 +17,9 @@ import (
 type dataFlags struct {
 	data     string
 	logLevel string
-	patience time.Duration // of withServer
+	patience time.Duration
+	// acceptClock vouches for a clock that is far ahead of the last leaf.
+	acceptClock bool
 }
 
 func (f *dataFlags) register(cmd *cobra.Command) {
@@ -27,12 +29,19 @@ func (f *dataFlags) register(cmd *cobra.Command) {
 	}
 	cmd.Flags().StringVar(&f.data, "data", dir, "data `directory`; the variable SHARETRAIL_DATA sets the default")
 	cmd.Flags().StringVar(&f.logLevel, "log-level", "warn", "debug, info, warn or error; logs go to stderr")
+	cmd.Flags().DurationVar(&f.patience, "patience", time.Minute,
+		"how long to wait for another sharetrail that has the directory for itself, and for a log server that is away")
 }
 
 // registerWaiting is register for a verb that speaks /v1.
 func (f *dataFlags) registerWaiting(cmd *cobra.Command) {
 	f.register(cmd)
-	cmd.Flags().DurationVar(&f.patience, "patience", time.Minute, "how long to wait for another sharetrail that has the directory for itself")
+	f.registerClock(cmd)
+}
+
+// registerClock is for verbs that may start the ledger.
+func (f *dataFlags) registerClock(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.acceptClock, "accept-clock", false, "record although the clock is more than 366 days ahead of the last leaf; once is enough")
 }
 
 // config is how the ledger of the data directory is opened.
@@ -47,6 +56,7 @@ func (f *dataFlags) config() (instanceConfig, error) {
 	}
 	return instanceConfig{
 		dir: f.data, id: s.ID, origin: s.Origin, eventStore: s.EventStore, logServer: s.Trillian, log: log,
+		acceptClock: f.acceptClock, patience: f.patience,
 	}, nil
 }
 

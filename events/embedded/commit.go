@@ -45,6 +45,7 @@ type transaction struct {
 	addStream, addEvent, addEvents *sql.Stmt
 	places                         map[*stream]*place
 	last                           int64
+	added                          []event
 }
 
 // place is where a stream stands inside a transaction.
@@ -85,6 +86,7 @@ func (j *journal) commit(ctx context.Context, proposals []*proposal) ([]answer, 
 		}
 	}
 	j.last = t.last
+	j.tail.add(t.added)
 	j.heads.move(t.places, t.last)
 	return answers, nil
 }
@@ -259,12 +261,14 @@ func (t *transaction) insert(ctx context.Context, at *place, evs []event) error 
 			e := &rest[i]
 			e.position, e.revision, e.created = t.last+1, at.head+1, created
 			args = append(args, e.position, at.id, e.revision, e.id[:], e.kind, e.contentType, e.created, e.data, e.metadata)
+			e.stream = at.name
 			t.recent.add(at.id, e)
 			t.last, at.head = e.position, e.revision
 		}
 		if _, err := stmt.ExecContext(ctx, args...); err != nil {
 			return fmt.Errorf("appending to %s up to %d: %w", at.name, at.head, err)
 		}
+		t.added = append(t.added, rest[:n]...)
 		rest = rest[n:]
 	}
 	return nil

@@ -31,6 +31,7 @@ var (
 type journal struct {
 	file  *file
 	heads *heads
+	tail  tail
 	log   *zap.Logger
 	now   func() time.Time
 	queue chan *proposal

@@ -53,6 +53,7 @@ type reading struct {
 	stream  string // empty for $all
 	textIDs bool
 	resolve bool // links are sent with the event they point to
+	follows bool // a subscription: it may be served from memory
 }
 
 // send sends an event, and what it points to if that is wanted.

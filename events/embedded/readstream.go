@@ -64,6 +64,7 @@ func (r *reading) subscription(o *streams.ReadReq_Options_StreamOptions) error {
 	if err := r.confirm(); err != nil {
 		return err
 	}
+	r.follows = true
 	for live := false; ; {
 		at := r.journal.heads.mark(entry)
 		if at.tombstone {
@@ -98,7 +99,7 @@ func (r *reading) subscription(o *streams.ReadReq_Options_StreamOptions) error {
 // too old, and returns the revision after the last one it looked at.
 func (r *reading) forth(at state, first, last, count int64, now time.Time) (next int64, err error) {
 	for next = first; next <= last && count > 0; {
-		page, err := r.journal.file.page(r.ctx, at.id, next, last, count)
+		page, err := r.page(at.id, next, last, count)
 		if err != nil {
 			return next, err
 		}
@@ -120,6 +121,15 @@ func (r *reading) forth(at state, first, last, count int64, now time.Time) (next
 		}
 	}
 	return next, nil
+}
+
+func (r *reading) page(id, first, last, count int64) ([]event, error) {
+	if r.follows {
+		if page := r.journal.tail.page(r.stream, first, last, count); len(page) > 0 {
+			return page, nil
+		}
+	}
+	return r.journal.file.page(r.ctx, id, first, last, count)
 }
 
 // back sends at most count of the events last..first.

@@ -1,5 +1,7 @@
 // Package api is the /v1 interface of a running ledger: every stateful verb of
 // the command line speaks it too, over the Unix socket of the data directory.
+// On a network listener each request carries an actor's token; what a role may do
+// is one table ([Allowed]).
 //
 // Personal identifiers stand in request bodies only, never in URLs: URLs end up
 // in logs. Errors are problem documents (RFC 9457); those a caller can cause
@@ -16,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/internal/actor"
 	"github.com/sharetrail/sharetrail/ledger"
 	"github.com/sharetrail/sharetrail/ledger/decide"
 	"github.com/sharetrail/sharetrail/projections"
@@ -31,6 +34,7 @@ type Config struct {
 	Reports *projections.Reports
 	Files   *Files
 	Book    *AddressBook
+	Actors  *actor.Store
 	Logger  *zap.Logger
 }
 
@@ -40,12 +44,15 @@ type server struct {
 	share   *huma.Schema // of Record
 	subject *huma.Schema // of reportBody
 	entries *huma.Schema // of bookBody
+	actor   *huma.Schema // of ActorRequest
+	name    *huma.Schema // of ActorName
 }
 
-// Handler returns the interface.
+// Handler returns the interface. It serves those whom a door let in ([Owner],
+// [Bearer], [InProcess]), by their roles.
 func Handler(cfg Config) http.Handler {
 	mux, _ := newAPI(cfg)
-	return problems{mux}
+	return Drained(problems{mux})
 }
 
 // OpenAPI returns the document that describes the interface.
@@ -67,16 +74,25 @@ func newAPI(cfg Config) (*http.ServeMux, huma.API) {
 	config.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
 	config.Tags = []*huma.Tag{
 		{Name: "shares", Description: "Record shares of personal data; prove that one is in the log."},
+		{Name: "corrections", Description: "Amend, retract, dispute: the record stays, and what became of it stands beside it."},
+		{Name: "recipients", Description: "What recipients are, answer and pass on, in their own registers."},
+		{Name: "consents", Description: "What people agreed or objected to."},
+		{Name: "documents", Description: "Statements, taxonomies and profiles, in the controller's register."},
 		{Name: "reports", Description: "What the ledger holds about one person, with proofs."},
 		{Name: "ledger", Description: "How far the ledger is, and what its readers pin."},
+		{Name: "actors", Description: "Who may use the network listener, and as what."},
 		{Name: "address book", Description: "Recipients by name. A convenience: no part of the ledger, and nothing here is proven."},
 	}
+	documentAccess(&config)
 	api := humago.New(mux, config)
+	api.UseMiddleware(s.authorize(api))
 	s.schemas = api.OpenAPI().Components.Schemas
 	s.registerShares(api)
+	s.registerCommands(api)
 	s.registerReports(api)
 	s.registerLedger(api)
 	s.registerBook(api)
+	s.registerActors(api)
 	return mux, api
 }
 
@@ -106,15 +122,14 @@ type positionOutput struct {
 	Body     Position
 }
 
-// recorder names who records. The socket belongs to the operator alone; actors
-// with tokens come with the network listener.
-const recorder = "operator"
+// command asks for something to be recorded. Keys are each actor's own.
+func command(ctx context.Context, key string, record decide.Command) ledger.Command {
+	a, _ := actor.FromContext(ctx) // authorize knew it
+	return ledger.Command{Recorder: a.Name, Key: key, Record: record}
+}
 
-func command(key string, r *Record) ledger.Command {
-	return ledger.Command{
-		Recorder: recorder, Key: key,
-		Record: &decide.RecordDisclosure{Disclosure: r.DisclosureRecorded, Subjects: r.Subjects},
-	}
+func (r *Record) command() decide.Command {
+	return &decide.RecordDisclosure{Disclosure: r.DisclosureRecorded, Subjects: r.Subjects}
 }
 
 func (s *server) record(ctx context.Context, in *recordInput) (*positionOutput, error) {
@@ -125,7 +140,7 @@ func (s *server) record(ctx context.Context, in *recordInput) (*positionOutput, 
 	if p := s.shape(in.RawBody, s.share, &body); p != nil {
 		return nil, p
 	}
-	accepted, err := s.Ledger.Record(ctx, command(in.Key, &body))
+	accepted, err := s.Ledger.Record(ctx, command(ctx, in.Key, body.command()))
 	if err != nil {
 		return nil, s.problem(err)
 	}

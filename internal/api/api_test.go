@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/internal/actor"
 	"github.com/sharetrail/sharetrail/internal/api"
 	"github.com/sharetrail/sharetrail/internal/leaktest"
 	"github.com/sharetrail/sharetrail/ledger/decide"
@@ -29,8 +30,10 @@ func TestMain(m *testing.M) { leaktest.Main(m) }
 // served is a real ledger behind its socket.
 type served struct {
 	*api.Client
-	ledger *ledgertest.Ledger
-	http   *http.Client
+	ledger  *ledgertest.Ledger
+	http    *http.Client
+	handler http.Handler
+	actors  *actor.Store
 }
 
 func serve(t *testing.T) *served {
@@ -53,13 +56,18 @@ func serve(t *testing.T) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: api.Handler(api.Config{
+	actors, err := actor.Open(ctx, filepath.Join(l.Dir, "actors.db"), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := api.Handler(api.Config{
 		Ledger: l.Ledger, Runner: runner, Files: &api.Files{Dir: filepath.Join(l.Dir, "reports")},
-		Book: &api.AddressBook{Path: filepath.Join(l.Dir, "recipients.json")},
+		Book: &api.AddressBook{Path: filepath.Join(l.Dir, "recipients.json")}, Actors: actors,
 		Reports: &projections.Reports{
 			Prover: l.Ledger, Rows: views, Runner: runner, Trust: l.Trust(), Key: secrets.Report, Now: time.Now,
 		},
-	})}
+	})
+	server := &http.Server{Handler: api.Owner(handler)}
 	listener, err := api.Listen(ctx, l.Dir)
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +78,7 @@ func serve(t *testing.T) *served {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(l.Dir, "api.sock"))
 	}}}
-	s := &served{api.NewClient(l.Dir), l, client}
+	s := &served{api.NewClient(l.Dir), l, client, handler, actors}
 	t.Cleanup(func() {
 		s.Client.Close()
 		if err := server.Shutdown(ctx); err != nil {
@@ -80,7 +88,7 @@ func serve(t *testing.T) *served {
 		if err := <-serving; !errors.Is(err, http.ErrServerClosed) {
 			t.Error(err)
 		}
-		if err := errors.Join(<-running, views.Close(), store.Close()); err != nil {
+		if err := errors.Join(<-running, views.Close(), store.Close(), actors.Close()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+
+	"github.com/sharetrail/sharetrail/internal/actor"
 )
 
 // Reachable reports whether a server answers on a data directory's socket.
@@ -50,6 +52,14 @@ func (c *Client) RecordJSON(ctx context.Context, key, wait string, share json.Ra
 	var p Position
 	path := "/v1/disclosures?wait=" + url.QueryEscape(wait)
 	err := c.call(ctx, http.MethodPost, path, map[string]string{"Idempotency-Key": key}, share, &p)
+	return p, err
+}
+
+// Post records what an operation under path takes, such as
+// /v1/disclosures/ID/amendments. wait is "accepted" or "published".
+func (c *Client) Post(ctx context.Context, path, key, wait string, body any) (Position, error) {
+	var p Position
+	err := c.call(ctx, http.MethodPost, path+"?wait="+url.QueryEscape(wait), map[string]string{"Idempotency-Key": key}, body, &p)
 	return p, err
 }
 
@@ -112,11 +122,36 @@ func (c *Client) Recipient(ctx context.Context, id string) (BookEntry, error) {
 	return e, err
 }
 
+// AddActor adds an actor; the answer has its token.
+func (c *Client) AddActor(ctx context.Context, name string, role actor.Role) (NewActor, error) {
+	var a NewActor
+	err := c.call(ctx, http.MethodPost, "/v1/actors", nil, ActorRequest{name, role}, &a)
+	return a, err
+}
+
+// Actors lists all actors.
+func (c *Client) Actors(ctx context.Context) ([]actor.Listed, error) {
+	var l ActorList
+	err := c.call(ctx, http.MethodGet, "/v1/actors", nil, nil, &l)
+	return l.Actors, err
+}
+
+// RevokeActor revokes an actor's token.
+func (c *Client) RevokeActor(ctx context.Context, name string) error {
+	var nothing []byte
+	return c.call(ctx, http.MethodPost, "/v1/actors:revoke", nil, ActorName{name}, &nothing)
+}
+
 // WriteReport has the report about a person written, once everything accepted so
 // far is published.
 func (c *Client) WriteReport(ctx context.Context, subject string) (WrittenReport, error) {
+	return c.WriteReportAbout(ctx, ReportRequest{Subject: subject})
+}
+
+// WriteReportAbout is WriteReport about a person, a recipient or the controller.
+func (c *Client) WriteReportAbout(ctx context.Context, about ReportRequest) (WrittenReport, error) {
 	var r WrittenReport
-	err := c.call(ctx, http.MethodPost, "/v1/reports?wait=published", nil, map[string]string{"subject": subject}, &r)
+	err := c.call(ctx, http.MethodPost, "/v1/reports?wait=published", nil, about, &r)
 	return r, err
 }
 

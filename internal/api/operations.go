@@ -56,6 +56,12 @@ func (s *server) registerShares(api huma.API) {
 		Errors:      []int{404, 422, 500},
 	}, s.disclosure)
 	huma.Register(api, huma.Operation{
+		OperationID: "get-record", Method: http.MethodGet, Path: "/v1/records/{id}", Tags: []string{"shares"},
+		Summary:     "Where a record is",
+		Description: "Like that of a share, for whatever can be recorded.",
+		Errors:      []int{404, 422, 500},
+	}, s.disclosure)
+	huma.Register(api, huma.Operation{
 		OperationID: "get-receipt", Method: http.MethodGet, Path: "/v1/disclosures/{id}/receipt", Tags: []string{"shares"},
 		Summary: "Prove that a share is in the log",
 		Description: "A c2sp.org/tlog-proof: the leaf (in the extra line), its index, the inclusion proof and the newest checkpoint. " +
@@ -67,8 +73,8 @@ func (s *server) registerShares(api huma.API) {
 func (s *server) registerReports(api huma.API) {
 	write := huma.Operation{
 		OperationID: "write-report", Method: http.MethodPost, Path: "/v1/reports", Tags: []string{"reports"},
-		Summary: "Write the report about a person", DefaultStatus: http.StatusCreated,
-		Description:  "Everything the ledger holds about one person under its newest checkpoint, checked as its reader will before it is handed out.",
+		Summary: "Write the report about somebody", DefaultStatus: http.StatusCreated,
+		Description:  "Everything the ledger holds about one person, recipient or its controller, under its newest checkpoint, checked as its reader will before it is handed out.",
 		MaxBodyBytes: 1 << 16, BodyReadTimeout: 10 * time.Second, SkipValidateBody: true,
 		Errors: []int{400, 408, 413, 415, 422, 500, 503, 507},
 	}
@@ -119,4 +125,30 @@ func (s *server) registerBook(api huma.API) {
 		Summary: "Look up a recipient", Description: "One entry of the address book, by its id.",
 		Errors: []int{404, 500},
 	}, s.getRecipient)
+}
+
+func (s *server) registerActors(api huma.API) {
+	add := huma.Operation{
+		OperationID: "add-actor", Method: http.MethodPost, Path: "/v1/actors", Tags: []string{"actors"},
+		Summary: "Add an actor", DefaultStatus: http.StatusCreated,
+		Description:  "Answers with a token, this once. A name is never given to somebody else, also after its revocation.",
+		MaxBodyBytes: 1 << 16, BodyReadTimeout: 10 * time.Second, SkipValidateBody: true,
+		Errors: []int{400, 408, 409, 413, 415, 422, 500},
+	}
+	huma.Register(api, add, s.addActor)
+	s.actor = takes[ActorRequest](api, api.OpenAPI().Paths[add.Path].Post, "application/json")
+	huma.Register(api, huma.Operation{
+		OperationID: "list-actors", Method: http.MethodGet, Path: "/v1/actors", Tags: []string{"actors"},
+		Summary: "List actors", Description: "In order of their names, the revoked ones too; no tokens.",
+		Errors: []int{500},
+	}, s.listActors)
+	revoke := huma.Operation{
+		OperationID: "revoke-actor", Method: http.MethodPost, Path: "/v1/actors:revoke", Tags: []string{"actors"},
+		Summary:      "Revoke an actor's token",
+		Description:  "From now on it is refused, for good. Revoking again changes nothing.",
+		MaxBodyBytes: 1 << 16, BodyReadTimeout: 10 * time.Second, SkipValidateBody: true,
+		Errors: []int{400, 404, 408, 413, 415, 422, 500},
+	}
+	huma.Register(api, revoke, s.revokeActor)
+	s.name = takes[ActorName](api, api.OpenAPI().Paths[revoke.Path].Post, "application/json")
 }

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/internal/actor"
 	"github.com/sharetrail/sharetrail/internal/sqlite"
 	"github.com/sharetrail/sharetrail/ledger"
 	"github.com/sharetrail/sharetrail/projections"
@@ -107,7 +108,7 @@ func (s *server) problem(err error) *Problem {
 		return newProblem(http.StatusUnprocessableEntity, "", FieldProblem(*field))
 	case errors.Is(err, ledger.ErrKeyReused):
 		return newProblem(http.StatusConflict, "",
-			FieldProblem{"Idempotency-Key", ledger.ErrKeyReused.Error(), "use a new key for a new share"})
+			FieldProblem{"Idempotency-Key", ledger.ErrKeyReused.Error(), "use a new key for something new"})
 	case errors.Is(err, ledger.ErrTooLarge):
 		return newProblem(http.StatusRequestEntityTooLarge, ledger.ErrTooLarge.Error()+"; name fewer subjects or shorten the texts")
 	case errors.Is(err, ledger.ErrNoEvent):
@@ -116,10 +117,17 @@ func (s *server) problem(err error) *Problem {
 		return newProblem(http.StatusNotFound, "no report has this id; write it with POST /v1/reports")
 	case errors.Is(err, ErrNoRecipient):
 		return newProblem(http.StatusNotFound, "the address book has no recipient of this id; see GET /v1/address-book")
+	case errors.Is(err, actor.ErrTaken):
+		return newProblem(http.StatusConflict, "",
+			FieldProblem{"name", actor.ErrTaken.Error() + ", maybe by a revoked actor", "choose another; names are never given twice"})
+	case errors.Is(err, actor.ErrNoActor):
+		return newProblem(http.StatusNotFound, "no actor has this name; see GET /v1/actors")
 	case errors.Is(err, ledger.ErrNotPublished):
 		return newProblem(http.StatusServiceUnavailable, ledger.ErrNotPublished.Error())
 	case errors.Is(err, projections.ErrParked):
 		return newProblem(http.StatusServiceUnavailable, projections.ErrParked.Error())
+	case errors.Is(err, ledger.ErrClock):
+		return newProblem(http.StatusServiceUnavailable, err.Error()+": set the clock right; or, if it is right, start once with --accept-clock")
 	case errors.Is(err, events.ErrNoSpace), sqlite.IsFull(err):
 		s.Logger.Warn("refused: no space is left", zap.Error(err))
 		return newProblem(http.StatusInsufficientStorage, "no space is left on the disk of the ledger: free some. Nothing needs repair; repeat the request with the same key then")

@@ -3,6 +3,7 @@ package keystore
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"hash"
 
 	"github.com/sharetrail/sharetrail/events"
 )
@@ -10,8 +11,14 @@ import (
 // Provenance is the metadata of an event of ours: only a holder of the ledger's
 // secret can make it, and it holds for one revision only.
 func (s *Secrets) Provenance(revision uint64, id events.ID, typ string, data []byte) []byte {
-	mac := hmac.New(sha256.New, s.Ledger[:])
-	mac.Write(events.ProvenanceMessage(revision, id, typ, data))
+	mac, ok := s.macs.Get().(hash.Hash)
+	if !ok {
+		mac = hmac.New(sha256.New, s.Ledger[:])
+	}
+	defer s.macs.Put(mac)
+	mac.Reset()
+	mac.Write(events.ProvenanceHead(revision, id, typ))
+	mac.Write(data)
 	return mac.Sum(nil)
 }
 

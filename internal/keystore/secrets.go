@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	vrf "filippo.io/mostly-harmless/vrf-r255"
 	"golang.org/x/mod/sumdb/note"
@@ -23,6 +24,8 @@ type Secrets struct {
 	Report note.Signer // signs reports; its name is origin/report
 	// LogVerifier and ReportVerifier are the public halves as C2SP vkeys.
 	LogVerifier, ReportVerifier string
+
+	macs sync.Pool // of HMACs under Ledger, whose key is hashed once
 }
 
 // The names under which secrets are stored.

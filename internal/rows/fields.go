@@ -19,21 +19,23 @@ const (
 
 // Field is a field of a share that a column can fill.
 type Field struct {
-	Path string `json:"path"`
-	List bool   `json:"list"` // several values in one cell
-	Doc  string `json:"doc"`
+	Path   string   `json:"path"`
+	List   bool     `json:"list"` // several values in one cell
+	Doc    string   `json:"doc"`
+	Values []string `json:"values,omitempty"` // what it may be, if not anything
 }
 
 // Fields are all of them, in the order of the documentation.
 func Fields() []Field {
 	var out []Field
+	terms := events.Terms()
 	walk(reflect.TypeFor[events.DisclosureRecorded](), "", func(path, doc string, k kind) {
-		out = append(out, Field{path, k == list, doc})
+		out = append(out, Field{Path: path, List: k == list, Doc: doc, Values: terms[path]})
 	})
-	out = append(out, Field{"subjects.id", true, "whom the share concerns, namespace:local"})
+	out = append(out, Field{Path: "subjects.id", List: true, Doc: "whom the share concerns, namespace:local"})
 	walk(reflect.TypeFor[events.Private](), "subjects.", func(path, doc string, _ kind) {
 		if path != "subjects.evidence" {
-			out = append(out, Field{path, true, doc + "; one for all subjects of the row, or one for each"})
+			out = append(out, Field{Path: path, List: true, Doc: doc + "; one for all subjects of the row, or one for each"})
 		}
 	})
 	return out

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -159,10 +160,15 @@ func TestFields(t *testing.T) {
 	if len(fields) < 45 {
 		t.Errorf("%d fields", len(fields))
 	}
+	values := map[string][]string{}
 	for _, f := range fields {
+		values[f.Path] = f.Values
 		if !strings.Contains(string(doc), "`"+f.Path+"`") {
 			t.Errorf("docs/import.md does not name %s", f.Path)
 		}
+	}
+	if !slices.Contains(values["recipient.category"], "processor") || !slices.Contains(values["reasons"], "consent") || values["recipient.id"] != nil {
+		t.Errorf("values of enumerations: %q", values)
 	}
 }
 

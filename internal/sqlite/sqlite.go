@@ -29,6 +29,13 @@ const busyTimeout = time.Minute
 // readers is how many connections read at once.
 const readers = 8
 
+// Each connection keeps pages of its own in memory, in KiB; what a reader drops
+// the kernel still has.
+const (
+	writerCache = 8000
+	readerCache = 2000
+)
+
 // Config says which file and what must be in it.
 type Config struct {
 	Path   string
@@ -66,14 +73,14 @@ func Open(ctx context.Context, cfg Config) (_ *DB, err error) {
 	if err := createPrivate(path); err != nil {
 		return nil, err
 	}
-	if db.Write, err = sql.Open("sqlite", dsn(path, cfg, "_txlock=immediate")); err != nil {
+	if db.Write, err = sql.Open("sqlite", dsn(path, cfg, writerCache, "_txlock=immediate")); err != nil {
 		return nil, err
 	}
 	db.Write.SetMaxOpenConns(1)
 	if err := untilFree(ctx, func() error { return migrate(ctx, db.Write, cfg) }); err != nil {
 		return nil, err
 	}
-	if db.Read, err = sql.Open("sqlite", dsn(path, cfg, "_txlock=deferred&_pragma=query_only(1)")); err != nil {
+	if db.Read, err = sql.Open("sqlite", dsn(path, cfg, readerCache, "_txlock=deferred&_pragma=query_only(1)")); err != nil {
 		return nil, err
 	}
 	db.Read.SetMaxOpenConns(readers)
@@ -121,10 +128,11 @@ func createPrivate(path string) error {
 // dsn names the file as a URI, so that any character may stand in its path.
 // synchronous(FULL) is what makes a commit durable: NORMAL would lose the last
 // ones when the power fails.
-func dsn(path string, cfg Config, more string) string {
+func dsn(path string, cfg Config, cache int, more string) string {
 	uri := url.URL{Scheme: "file", OmitHost: true, Path: path}
 	s := uri.String() + fmt.Sprintf("?_pragma=busy_timeout(%d)", busyTimeout.Milliseconds()) + "&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
-		"&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&_pragma=cache_size(-8000)&_pragma=journal_size_limit(67108864)&" + more
+		"&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&_pragma=journal_size_limit(67108864)" +
+		fmt.Sprintf("&_pragma=cache_size(-%d)&", cache) + more
 	for _, p := range cfg.Pragmas {
 		s += "&_pragma=" + url.QueryEscape(p)
 	}

@@ -126,3 +126,48 @@ func TestSame(t *testing.T) {
 		}
 	}
 }
+
+func TestFull(t *testing.T) {
+	db := open(t, config(t))
+	if _, err := db.Write.ExecContext(t.Context(), "PRAGMA max_page_count = 8"); err != nil {
+		t.Fatal(err)
+	}
+	const many = "INSERT INTO a WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 100000) SELECT x FROM n"
+	for range 2 {
+		if _, err := db.Write.ExecContext(t.Context(), many); !sqlite.IsFull(err) {
+			t.Fatalf("a full file answers %v", err)
+		}
+	}
+	if _, err := db.Write.ExecContext(t.Context(), "INSERT INTO a VALUES (1)"); err != nil {
+		t.Errorf("what fits is not taken any more: %v", err)
+	}
+	if sqlite.IsFull(errors.New("another")) || sqlite.IsFull(nil) {
+		t.Error("every error is a full disk")
+	}
+}
+
+func TestCheck(t *testing.T) {
+	cfg := config(t)
+	db := open(t, cfg)
+	if _, err := db.Write.ExecContext(t.Context(), "INSERT INTO a VALUES (1)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := sqlite.Check(t.Context(), cfg.Path); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(cfg.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string][]byte{"empty": nil, "short": whole[:len(whole)-1], "a text": []byte(strings.Repeat("text ", 2000))} {
+		if err := os.WriteFile(cfg.Path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := sqlite.Check(t.Context(), cfg.Path); !errors.Is(err, sqlite.ErrDamaged) || !sqlite.IsDamaged(err) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

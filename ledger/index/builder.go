@@ -21,6 +21,13 @@ type Builder struct {
 	parts [parts][]Entry
 }
 
+// Grow makes room for about n entries.
+func (b *Builder) Grow(n int) {
+	for i := range b.parts {
+		b.parts[i] = slices.Grow(b.parts[i], n/parts+n/parts/8)
+	}
+}
+
 // Add takes an entry.
 func (b *Builder) Add(e Entry) {
 	p := &b.parts[e.Label[0]]

@@ -40,6 +40,8 @@ type Config struct {
 	Tick   time.Duration                   // 0: an hour, so that only waiting publishes
 	Now    func() time.Time                // nil: time.Now
 	Logger *zap.Logger                     // nil: silence
+	// AcceptClock vouches for a clock far ahead of the last leaf.
+	AcceptClock bool
 }
 
 // Parts is what a ledger runs on.
@@ -109,7 +111,7 @@ func (p *Parts) open(ctx context.Context, dir string, log *zap.Logger) (err erro
 // one keeps its state beside them. Closing the parts closes it; it must have
 // stopped.
 func (p *Parts) OpenLedger(ctx context.Context, c Config) (*ledger.Ledger, error) {
-	cfg := ledger.Config{ID: ID, Store: p.Store, Log: p.Log, Keys: p.Keys, Tick: c.Tick, Now: c.Now, Logger: c.Logger}
+	cfg := ledger.Config{ID: ID, Store: p.Store, Log: p.Log, Keys: p.Keys, Tick: c.Tick, Now: c.Now, Logger: c.Logger, AcceptClock: c.AcceptClock}
 	if c.Store != nil {
 		cfg.Store = c.Store(p.Store)
 	}

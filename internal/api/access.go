@@ -1,0 +1,132 @@
+package api
+
+import (
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/sharetrail/sharetrail/internal/actor"
+)
+
+// anyone marks what needs no token: it is public by its nature.
+const anyone actor.Role = "anyone"
+
+// access is who may do what: every operation of the interface, by its id, and
+// the roles that may. An operation that is not here is refused to everybody, and
+// fails a test. docs/roles.md shows the same table.
+var access = map[string][]actor.Role{
+	"record-disclosure":  {actor.Admin, actor.Counsel, actor.Recorder},
+	"record-disclosures": {actor.Admin, actor.Counsel, actor.Recorder},
+	"get-disclosure":     {actor.Admin, actor.Counsel, actor.Recorder, actor.Auditor},
+	"get-receipt":        {actor.Admin, actor.Counsel, actor.Recorder, actor.Auditor},
+
+	"amend-disclosure":       {actor.Admin, actor.Counsel},
+	"retract-disclosure":     {actor.Admin, actor.Counsel},
+	"reattribute-disclosure": {actor.Admin, actor.Counsel},
+	"add-subjects":           {actor.Admin, actor.Counsel, actor.Recorder},
+	"dispute-disclosure":     {actor.Admin, actor.Counsel},
+	"resolve-dispute":        {actor.Admin, actor.Counsel},
+	"acknowledge-disclosure": {actor.Admin, actor.Counsel, actor.Recorder},
+	"report-onward":          {actor.Admin, actor.Counsel, actor.Recorder},
+	"open-series":            {actor.Admin, actor.Counsel, actor.Recorder},
+	"update-series":          {actor.Admin, actor.Counsel, actor.Recorder},
+	"close-series":           {actor.Admin, actor.Counsel, actor.Recorder},
+	"record-possible":        {actor.Admin, actor.Counsel, actor.Recorder},
+	"register-recipient":     {actor.Admin, actor.Counsel},
+	"change-recipient":       {actor.Admin, actor.Counsel},
+	"merge-recipients":       {actor.Admin, actor.Counsel},
+	"change-relationship":    {actor.Admin, actor.Counsel},
+	"add-subprocessor":       {actor.Admin, actor.Counsel},
+	"publish-statement":      {actor.Admin, actor.Counsel},
+	"release-taxonomy":       {actor.Admin, actor.Counsel},
+	"release-profile":        {actor.Admin, actor.Counsel},
+	"give-consent":           {actor.Admin, actor.Counsel, actor.Recorder},
+	"refuse-consent":         {actor.Admin, actor.Counsel, actor.Recorder},
+	"withdraw-consent":       {actor.Admin, actor.Counsel, actor.Recorder},
+	"expire-consent":         {actor.Admin, actor.Counsel, actor.Recorder},
+	"get-record":             {actor.Admin, actor.Counsel, actor.Recorder, actor.Auditor},
+
+	"write-report": {actor.Admin, actor.Counsel, actor.Reader},
+	"get-report":   {actor.Admin, actor.Counsel, actor.Reader},
+
+	"get-status":     {actor.Admin, actor.Counsel, actor.Recorder, actor.Reader, actor.Auditor},
+	"get-checkpoint": {actor.Admin, actor.Counsel, actor.Recorder, actor.Reader, actor.Auditor},
+	"get-trust":      {anyone},
+
+	"put-recipients":  {actor.Admin, actor.Counsel},
+	"list-recipients": {actor.Admin, actor.Counsel, actor.Recorder},
+	"get-recipient":   {actor.Admin, actor.Counsel, actor.Recorder},
+
+	"add-actor":    {actor.Admin},
+	"list-actors":  {actor.Admin},
+	"revoke-actor": {actor.Admin},
+}
+
+// Allowed reports whether a role may do an operation, so that nobody is offered
+// what would be refused.
+func Allowed(r actor.Role, operation string) bool {
+	roles := access[operation]
+	return slices.Contains(roles, r) || slices.Contains(roles, anyone)
+}
+
+// authorize lets a request through to its operation, or not. It is the one place
+// where that is decided, whichever way the request came in, and runs before
+// anything is read of the body.
+func (s *server) authorize(api huma.API) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		operation := ctx.Operation().OperationID
+		a, known := actor.FromContext(ctx.Context())
+		switch {
+		case Allowed(a.Role, operation):
+			next(ctx)
+		case !known:
+			ctx.SetHeader("WWW-Authenticate", challenge)
+			huma.WriteErr(api, ctx, http.StatusUnauthorized, tokenMissing)
+		default:
+			huma.WriteErr(api, ctx, http.StatusForbidden, "the role "+string(a.Role)+" may not do this ("+operation+
+				"); ask an admin for a token whose role is "+orList(access[operation]))
+		}
+	}
+}
+
+const (
+	challenge    = `Bearer realm="sharetrail"`
+	tokenMissing = "this needs a token; send it in the header Authorization: Bearer TOKEN. An admin makes one with: sharetrail actor add"
+	tokenWrong   = "the token is unknown or revoked; check that it is whole, or ask an admin for a new one"
+)
+
+func orList(roles []actor.Role) string {
+	var names []string
+	for _, r := range roles {
+		names = append(names, string(r))
+	}
+	return strings.Join(names, " or ")
+}
+
+// tokenScheme is the name of the security scheme in the OpenAPI document.
+const tokenScheme = "token"
+
+// documentAccess adds to every operation of the document who may do it.
+func documentAccess(config *huma.Config) {
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{tokenScheme: {
+		Type: "http", Scheme: "bearer",
+		Description: "On the network listener: a token of sharetrail actor add. On the Unix socket none is needed: the owner of the data directory is an admin.",
+	}}
+	config.OnAddOperation = append(config.OnAddOperation, func(doc *huma.OpenAPI, op *huma.Operation) {
+		roles := access[op.OperationID]
+		if slices.Contains(roles, anyone) {
+			return
+		}
+		op.Security = []map[string][]string{{tokenScheme: {}}}
+		op.Extensions = map[string]any{"x-roles": roles}
+		problem := doc.Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
+		for status, said := range map[string]string{"401": "No token, or an unknown or revoked one", "403": "Another role is needed"} {
+			op.Responses[status] = &huma.Response{
+				Description: said, Content: map[string]*huma.MediaType{"application/problem+json": {Schema: problem}},
+			}
+		}
+	})
+}

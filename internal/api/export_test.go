@@ -1,0 +1,4 @@
+package api
+
+// Access is the table of roles and operations.
+var Access = access
