@@ -117,7 +117,7 @@ func (f *folded) add(t testing.TB, p keystore.Party, i uint64, sealed *keystore.
 func (f *folded) check(t testing.TB, v projections.View, next uint64) {
 	t.Helper()
 	for party, want := range f.entries {
-		page, err := v.Entries(context.Background(), projections.EntryQuery{Party: party, Limit: 100_000, UpTo: 1 << 62, AllKinds: true})
+		page, err := v.Entries(context.Background(), projections.EntryQuery{Party: party, Limit: 100_000, UpTo: 1 << 62})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -171,7 +171,8 @@ func (c crashingView) Commit(ctx context.Context, changes *projections.Changes) 
 	return nil
 }
 
-// randomLedger records shares of random people through a real ledger.
+// randomLedger records shares of random people through a real ledger, and one event
+// of every type among them.
 func randomLedger(t *testing.T) *ledgertest.Ledger {
 	l := ledgertest.New(t, ledgertest.Config{})
 	people := ledgertest.People("p", 6)
@@ -186,6 +187,9 @@ func randomLedger(t *testing.T) *ledgertest.Ledger {
 		l.MustRecord(t, cmd)
 		if i%20 == 0 {
 			l.Publish(t)
+		}
+		if i == 30 {
+			ledgertest.Family(t, l)
 		}
 	}
 	return l

@@ -44,14 +44,14 @@ type Report struct {
 }
 
 // ListBySubject lists the shares that concern a person.
-func (r *Reports) ListBySubject(ctx context.Context, id events.Identity, after Cursor, limit int) (*Listing, error) {
-	return r.Rows.List(ctx, events.RoleSubject, id, after, limit)
+func (r *Reports) ListBySubject(ctx context.Context, id events.Identity, q ListQuery) (*Listing, error) {
+	return r.Rows.List(ctx, events.RoleSubject, id, q)
 }
 
 // ListByRecipient lists what a recipient received, with nothing that names or
 // describes a subject.
-func (r *Reports) ListByRecipient(ctx context.Context, id events.Identity, after Cursor, limit int) (*Listing, error) {
-	return r.Rows.List(ctx, events.RoleRecipient, id, after, limit)
+func (r *Reports) ListByRecipient(ctx context.Context, id events.Identity, q ListQuery) (*Listing, error) {
+	return r.Rows.List(ctx, events.RoleRecipient, id, q)
 }
 
 // Write makes the report about a subject, a recipient or the controller. It waits until the read

@@ -95,7 +95,7 @@ func mustList(t *testing.T, m *projections.ReadModel, id events.Identity) []proj
 
 func mustListAs(t *testing.T, m *projections.ReadModel, role events.Role, id events.Identity) []projections.Disclosure {
 	t.Helper()
-	l, err := m.List(t.Context(), role, id, projections.Cursor{}, 1000)
+	l, err := m.List(t.Context(), role, id, projections.ListQuery{Limit: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,10 @@ func TestRowsAreWhatWasRecorded(t *testing.T) {
 		v.catchUp(t, l)
 
 		row := func(number uint64, a ledger.Accepted, cmd ledger.Command, about string) projections.Disclosure {
-			d := projections.Disclosure{Number: number, Index: a.Index, EventID: a.ID, Share: cmd.Record.(*decide.RecordDisclosure).Disclosure}
+			d := projections.Disclosure{
+				Number: number, Index: a.Index, EventID: a.ID, Type: events.TypeDisclosureRecorded,
+				Share: cmd.Record.(*decide.RecordDisclosure).Disclosure, Status: projections.DisclosureStatus{State: projections.StateRecorded},
+			}
 			d.Share.Extent = events.Extent{Subjects: uint64(len(cmd.Record.(*decide.RecordDisclosure).Subjects))}
 			if about != "" {
 				d.Private = &events.Private{Description: "order of " + about}
@@ -267,7 +270,7 @@ func TestListingsOfOneMoment(t *testing.T) {
 		var cursor projections.Cursor
 		var seen []uint64
 		for {
-			l, err := m.List(t.Context(), events.RoleSubject, ada, cursor, 4)
+			l, err := m.List(t.Context(), events.RoleSubject, ada, projections.ListQuery{From: cursor, Limit: 4})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,7 +12,7 @@ import (
 
 func fromEntry(r viewdb.EntriesRow) projections.Entry {
 	return projections.Entry{
-		Party: projections.PartyID(r.Party), Number: uint64(r.Number), Version: uint64(r.Version),
+		Party: projections.PartyID(r.Party), Number: uint64(r.Number),
 		Index: uint64(r.LeafIndex), EventID: events.ID(r.EventID), Type: r.EventType, Recorded: time.UnixMilli(r.RecordedMs).UTC(),
 		OccurredAt: r.OccurredAt, RecipientID: r.RecipientID, Recipient: r.Recipient,
 		Country: r.Country, Category: r.Category, Facts: r.Facts, About: fromAbout(r.About), Private: r.Private,

@@ -11,7 +11,6 @@ import (
 type Entry struct {
 	Party     int64
 	Number    int64
-	Version   int64
 	LeafIndex int64
 	About     sql.NullInt64
 	Kind      sql.NullString
