@@ -236,7 +236,7 @@ func (p *process) trust() *verifier.Trust {
 func testReportPage(t *testing.T, p *process) []string {
 	v := p.visitor(t, actor.Reader, nil)
 	_, page := v.get("/report")
-	for typed, rule := range map[string]string{"": "Must be namespace:local", "canary": "Must be namespace:local", "canary:1": "not one of this ledger's"} {
+	for typed, rule := range map[string]string{"": "Say whom the report is about", "canary": "Must be namespace:local", "canary:1": "not one of this ledger's"} {
 		form := hidden(page)
 		form.Set("subject", typed)
 		at, page := v.post("/report", form)
