@@ -13,6 +13,7 @@ import (
 var notRun = map[string]string{
 	"git clone https://github.com/sharetrail/sharetrail && cd sharetrail": "this test is of the clone at hand",
 	"go test ./...": "this test is one of them",
+	"sharetrail serve --listen 127.0.0.1:8080": "it runs until it is stopped, and the port may be taken; TestPages starts it at a free one",
 }
 
 // asInstalled are the programs that the README runs from their sources; building
@@ -46,6 +47,7 @@ func TestReadme(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	said, ran := "", 0
+	env := os.Environ() // of the reader's terminal: what a block exports stays
 	skipped := map[string]bool{}
 	for _, b := range blocksOf(t, "../../README.md") {
 		switch b.lang {
@@ -68,7 +70,12 @@ func TestReadme(t *testing.T) {
 		if len(lines) == 0 {
 			continue
 		}
-		said = runBlock(t, dir, b.line, strings.Join(lines, "\n"))
+		said = runBlock(t, dir, env, b.line, strings.Join(lines, "\n"))
+		for _, line := range lines {
+			if set, ok := strings.CutPrefix(line, "export "); ok {
+				env = append(env, set)
+			}
+		}
 		ran++
 	}
 	for line, why := range notRun {
@@ -84,7 +91,7 @@ func TestReadme(t *testing.T) {
 // runBlock runs lines in a shell that stops at the first that fails, and returns
 // what they say. DIR is the ledger that an earlier block has made; a block that uses
 // its socket gets a server.
-func runBlock(t *testing.T, dir string, line int, script string) string {
+func runBlock(t *testing.T, dir string, env []string, line int, script string) string {
 	t.Helper()
 	ledger := filepath.Join(dir, "ledger")
 	if strings.Contains(script, "DIR/") {
@@ -102,6 +109,7 @@ func runBlock(t *testing.T, dir string, line int, script string) string {
 		script = strings.ReplaceAll(script, "curl ", "curl --fail --silent --show-error ")
 	}
 	cmd := exec.CommandContext(t.Context(), "sh", "-eu")
+	cmd.Env = env
 	cmd.Dir, cmd.Stdin = dir, strings.NewReader(asInstalled.Replace(script)+"\n")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
