@@ -322,6 +322,7 @@ type Status struct {
 	Published uint64 `json:"published"`
 	Foreign   uint64 `json:"foreign" doc:"events in the stream that are not ours; must be 0"`
 	Blocked   string `json:"blocked,omitempty" doc:"why nothing is recorded now"`
+	Waiting   string `json:"waiting,omitempty" doc:"why the log does not answer: what is recorded waits to be logged and published"`
 }
 
 // Status returns how far the ledger is.
@@ -335,6 +336,11 @@ func (l *Ledger) Status() Status {
 	}
 	if err := l.block(); err != nil {
 		s.Blocked = err.Error()
+	}
+	if log, ok := l.trees.(interface{ Waiting() error }); ok {
+		if err := log.Waiting(); err != nil {
+			s.Waiting = err.Error()
+		}
 	}
 	return s
 }

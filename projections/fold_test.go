@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -73,8 +74,7 @@ func (f *folded) add(t testing.TB, p keystore.Party, i uint64, sealed *keystore.
 	if err != nil {
 		t.Fatal(err)
 	}
-	share := opened.Event.(*events.DisclosureRecorded)
-	facts, err := events.MarshalJSON(share)
+	facts, err := events.MarshalJSON(opened.Event)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,12 +85,24 @@ func (f *folded) add(t testing.TB, p keystore.Party, i uint64, sealed *keystore.
 		}
 	}
 	at := time.UnixMilli(int64(sealed.Leaf.TimeMS)).UTC()
+	var says struct {
+		Occurred  events.Occurred
+		Onward    struct{ At string }
+		Series    struct{ First string }
+		Period    struct{ To string }
+		Recipient events.Recipient
+	}
+	if err := json.Unmarshal(facts, &says); err != nil {
+		t.Fatal(err)
+	}
 	f.entries[p.ID] = append(f.entries[p.ID], projections.Entry{
-		Party: p.ID, Number: i, Index: sealed.Revision, EventID: sealed.ID, Type: "DisclosureRecorded", Recorded: at,
-		OccurredAt: share.Occurred.At, RecipientID: share.Recipient.ID, Recipient: share.Recipient.LegalName,
-		Country: share.Recipient.Country, Category: share.Recipient.Category, Facts: string(facts), Private: string(private),
+		Party: p.ID, Number: i, Index: sealed.Revision, EventID: sealed.ID, Type: sealed.Type, Recorded: at,
+		OccurredAt:  says.Occurred.At + says.Onward.At + says.Series.First + says.Period.To, // one of them
+		RecipientID: says.Recipient.ID, Recipient: says.Recipient.LegalName, Country: says.Recipient.Country,
+		Category: says.Recipient.Category, Facts: string(facts), About: opened.Content.TargetIndex, Private: string(private),
 	})
-	if p.Role != events.RoleRecipient {
+	share, ok := opened.Event.(*events.DisclosureRecorded)
+	if p.Role != events.RoleRecipient || !ok {
 		return
 	}
 	u := f.usage[p.ID]
@@ -159,7 +171,8 @@ func (c crashingView) Commit(ctx context.Context, changes *projections.Changes) 
 	return nil
 }
 
-// randomLedger records shares of random people through a real ledger.
+// randomLedger records shares of random people through a real ledger, and one event
+// of every type among them.
 func randomLedger(t *testing.T) *ledgertest.Ledger {
 	l := ledgertest.New(t, ledgertest.Config{})
 	people := ledgertest.People("p", 6)
@@ -174,6 +187,9 @@ func randomLedger(t *testing.T) *ledgertest.Ledger {
 		l.MustRecord(t, cmd)
 		if i%20 == 0 {
 			l.Publish(t)
+		}
+		if i == 30 {
+			ledgertest.Family(t, l)
 		}
 	}
 	return l

@@ -12,33 +12,62 @@ import (
 // errContents says that an event opened, and says something no row can hold.
 var errContents = errors.New("contents that no row can hold")
 
-// recordDisclosure adds the share as an entry of whoever it concerns. What the
-// party's own slot says goes with it: subjects have one, recipients do not, so a
+// recordEntry adds the event as an entry of whoever it concerns. What the party's
+// own slot says goes with it: subjects have one, recipients do not, so a
 // recipient's list holds nothing that describes a subject.
-func recordDisclosure(o *occurrence) (Additions, error) {
-	share, ok := o.Event.(*events.DisclosureRecorded)
-	if !ok {
-		return Additions{}, errContents
-	}
-	facts, err := o.factsOf(share)
+func recordEntry(o *occurrence) (Additions, error) {
+	facts, err := o.factsOf(o.Event)
 	if err != nil {
 		return Additions{}, err
 	}
-	row := o.entry()
-	row.OccurredAt, row.Facts = share.Occurred.At, facts
-	row.RecipientID, row.Recipient = share.Recipient.ID, share.Recipient.LegalName
-	row.Country, row.Category = share.Recipient.Country, share.Recipient.Category
-	if o.Content.Private != nil {
-		private, err := events.MarshalJSON(o.Content.Private)
+	row, err := rowOf(o.Event, facts, o.Content)
+	if err != nil {
+		return Additions{}, err
+	}
+	row.Party, row.Index, row.EventID, row.Recorded = o.party, o.opener.Revision, o.opener.ID, o.recorded()
+	return Additions{Entries: []Entry{row}}, nil
+}
+
+// rowOf is the row of an entry as recorded, but for the party and for what the
+// event store and the leaf say of the event.
+func rowOf(e events.Event, facts string, slot *events.SlotContent) (Entry, error) {
+	row := Entry{Number: *slot.Number, Type: e.Type(), Facts: facts, About: slot.TargetIndex}
+	if r := recipientOf(e, &row); r != nil {
+		row.RecipientID, row.Recipient, row.Country, row.Category = r.ID, r.LegalName, r.Country, r.Category
+	}
+	if slot.Private != nil {
+		private, err := events.MarshalJSON(slot.Private)
 		if err != nil {
-			return Additions{}, errContents
+			return row, errContents
 		}
 		row.Private = string(private)
 	}
 	if !storable(row.OccurredAt, row.RecipientID, row.Recipient, row.Country, row.Category) {
-		return Additions{}, errContents
+		return row, errContents
 	}
-	return Additions{Entries: []Entry{row}}, nil
+	return row, nil
+}
+
+// recipientOf returns whom an event describes, nil if nobody, and notes when that
+// recipient received data.
+func recipientOf(e events.Event, row *Entry) *events.Recipient {
+	switch e := e.(type) {
+	case *events.OnwardReported:
+		row.OccurredAt = e.Onward.At
+		return &e.Recipient
+	case *events.RecipientRegistered:
+		return &e.Recipient
+	case *events.RecipientChanged:
+		return &e.Recipient
+	case *events.SubprocessorAdded:
+		return &e.Recipient
+	}
+	share := events.ShareIn(e)
+	if share == nil {
+		return nil
+	}
+	row.OccurredAt = share.Occurred.At
+	return &share.Recipient
 }
 
 // describeRecipient counts the share for the description it gives of its
@@ -59,15 +88,9 @@ func describeRecipient(o *occurrence) (Additions, error) {
 	}}}}, nil
 }
 
-// entry is the row of the entry as recorded, without what its event says.
-func (o *occurrence) entry() Entry {
-	return Entry{
-		Party: o.party, Number: o.number, Index: o.opener.Revision, EventID: o.opener.ID,
-		Type: o.opener.Type, Recorded: o.recorded(),
-	}
-}
+func (o *occurrence) recorded() time.Time { return recordedAt(o.opener.Leaf) }
 
-func (o *occurrence) recorded() time.Time { return time.UnixMilli(int64(o.opener.Leaf.TimeMS)).UTC() }
+func recordedAt(leaf *events.Leaf) time.Time { return time.UnixMilli(int64(leaf.TimeMS)).UTC() }
 
 // storable reports whether every store keeps the texts as they are: PostgreSQL
 // refuses NUL and what is not UTF-8, and would halt everybody's page.

@@ -70,7 +70,10 @@ func TestKillStores(t *testing.T) {
 	s.Enrol(events.RoleSubject, people...)
 	s.Enrol(events.RoleRecipient, "northwind", "contoso")
 	for i := range 600 {
-		s.Share([]string{"northwind", "contoso"}[i%2], people[i%4], people[(i+1)%4])
+		with, who := []string{"northwind", "contoso"}[i%2], []string{people[i%4], people[(i+1)%4]}
+		if index := s.Share(with, who...); i%10 == 0 {
+			s.Amend(index, with, who...)
+		}
 	}
 	f, err := os.Create(filepath.Join(s.Dir, "events.gob"))
 	if err == nil {

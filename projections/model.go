@@ -10,15 +10,21 @@ const Name = "parties"
 
 // handlers say what each type of event adds to the rows, by the role of the party
 // whose entry it is. Parties of other roles are not followed. A party whose entry
-// has no handler is parked, so that a new type of event cannot be overlooked.
-var handlers = map[events.Role]map[string][]handler{
-	events.RoleSubject: {
-		events.TypeDisclosureRecorded: {recordDisclosure},
-	},
-	events.RoleRecipient: {
-		events.TypeDisclosureRecorded: {recordDisclosure, describeRecipient},
-	},
-}
+// has no handler is parked, so that no type of event can be overlooked.
+var handlers = func() map[events.Role]map[string][]handler {
+	all := map[events.Role]map[string][]handler{}
+	for _, role := range []events.Role{events.RoleSubject, events.RoleRecipient, events.RoleController} {
+		all[role] = map[string][]handler{}
+		for _, typ := range events.Types() {
+			if events.Carries(typ, role) && typ != events.TypeEnrolled && typ != events.TypeClosed {
+				all[role][typ] = []handler{recordEntry}
+			}
+		}
+	}
+	recipients := all[events.RoleRecipient]
+	recipients[events.TypeDisclosureRecorded] = append(recipients[events.TypeDisclosureRecorded], describeRecipient)
+	return all
+}()
 
 // handler says which rows an entry of a party adds. It is a pure function: what
 // it refuses once it refuses always, and the party is parked.

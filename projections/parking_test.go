@@ -81,7 +81,7 @@ func TestOnePartyIsParked(t *testing.T) {
 		}
 		restore()
 		var refused *projections.ParkedError
-		if _, err := m.List(t.Context(), events.RoleSubject, ada, projections.Cursor{}, 10); !errors.As(err, &refused) || refused.Index != failed || !errors.Is(err, projections.ErrParked) {
+		if _, err := m.List(t.Context(), events.RoleSubject, ada, projections.ListQuery{Limit: 10}); !errors.As(err, &refused) || refused.Index != failed || !errors.Is(err, projections.ErrParked) {
 			t.Errorf("listing a parked party: %v", err)
 		}
 		s.Share("northwind", "ada") // the key is back, but its turn has not come

@@ -2,11 +2,9 @@ package projections
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/sharetrail/sharetrail/events"
 )
@@ -16,18 +14,6 @@ const maxLimit = 1000
 
 // ErrCursor says that a text is not a cursor that a listing gave.
 var ErrCursor = errors.New("malformed cursor; begin the listing again without one")
-
-// Disclosure is a share as one of its parties sees it.
-type Disclosure struct {
-	Number   uint64    `json:"number" doc:"the party's own count"`
-	Version  uint64    `json:"version" doc:"0: as recorded; more: as changed later"`
-	Index    uint64    `json:"index" doc:"leaf of the event that made this version"`
-	EventID  events.ID `json:"event_id"`
-	Recorded time.Time `json:"recorded" doc:"by the leaf's clock"`
-
-	Share   events.DisclosureRecorded `json:"share"`
-	Private *events.Private           `json:"private,omitempty" doc:"what the party's own slot says"`
-}
 
 // Listing is one page of a listing.
 type Listing struct {
@@ -62,29 +48,41 @@ func (c *Cursor) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// List returns up to limit shares of a party from a cursor on, in the order in
-// which they were recorded. ErrParked if the rows about the party are incomplete.
-// Whoever is unknown has an empty listing.
-func (m *ReadModel) List(ctx context.Context, role events.Role, id events.Identity, from Cursor, limit int) (*Listing, error) {
-	limit = min(max(limit, 1), maxLimit)
-	page, err := m.entries(ctx, role, id, EntryQuery{From: from.From, Limit: limit + 1, UpTo: upTo(from.AsOf)})
+// ListQuery asks for a page of a listing.
+type ListQuery struct {
+	From       Cursor
+	Limit      int  // at most 1000
+	AsRecorded bool // the records alone, with nothing that became of them
+}
+
+// List returns shares of a party from a cursor on, in the order in which they were
+// recorded, with all that became of them up to the state of the cursor. ErrParked
+// if the rows about the party are incomplete. Whoever is unknown has an empty
+// listing.
+func (m *ReadModel) List(ctx context.Context, role events.Role, id events.Identity, q ListQuery) (*Listing, error) {
+	limit := min(max(q.Limit, 1), maxLimit)
+	page, err := m.entries(ctx, role, id, EntryQuery{
+		Kind: KindShare, From: q.From.From, Limit: limit + 1, UpTo: upTo(q.From.AsOf), Later: !q.AsRecorded,
+	})
 	if err != nil {
-		return nil, fmt.Errorf("listing the entries of a %s: %w", role, err)
+		return nil, fmt.Errorf("listing the shares of a %s: %w", role, err)
 	}
 	l := &Listing{AsOf: page.Next, Disclosures: []Disclosure{}}
-	if from.AsOf != 0 {
-		l.AsOf = min(from.AsOf, page.Next)
+	if q.From.AsOf != 0 {
+		l.AsOf = min(q.From.AsOf, page.Next)
 	}
 	if len(page.Entries) > limit {
 		l.Next = &Cursor{From: page.Entries[limit].Number, AsOf: l.AsOf}
 		page.Entries = page.Entries[:limit]
 	}
-	for _, e := range page.Entries {
-		d, err := e.disclosure()
+	later := laterBy(page.Later)
+	for i := range page.Entries {
+		e := &page.Entries[i]
+		versions, err := versionsOf(e, later.of(e.Index), role)
 		if err != nil {
-			return nil, fmt.Errorf("listing the entries of a %s: %w", role, err)
+			return nil, fmt.Errorf("listing the shares of a %s: %w", role, err)
 		}
-		l.Disclosures = append(l.Disclosures, d)
+		l.Disclosures = append(l.Disclosures, versions[len(versions)-1])
 	}
 	return l, nil
 }
@@ -98,27 +96,22 @@ func upTo(asOf uint64) uint64 {
 	return asOf - 1
 }
 
-// History returns every version of one entry of a party, as recorded first.
+// History returns every version of one share of a party, as recorded first, each
+// with what became of it until the next one. None if the number is no share's.
 func (m *ReadModel) History(ctx context.Context, role events.Role, id events.Identity, number uint64) ([]Disclosure, error) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	party, found, err := m.keys.Party(ctx, role, id)
-	if err != nil || !found {
-		return nil, err
-	}
-	versions, err := m.view.Versions(ctx, party.ID, number)
+	page, err := m.entries(ctx, role, id, EntryQuery{Kind: KindShare, From: number, Limit: 1, UpTo: upTo(0), Later: true})
 	if err != nil {
-		return nil, fmt.Errorf("reading the versions of an entry: %w", err)
+		return nil, fmt.Errorf("reading the versions of a share: %w", err)
 	}
-	var all []Disclosure
-	for _, e := range versions {
-		d, err := e.disclosure()
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, d)
+	if len(page.Entries) == 0 || page.Entries[0].Number != number {
+		return nil, nil
 	}
-	return all, nil
+	e := &page.Entries[0]
+	versions, err := versionsOf(e, laterBy(page.Later).of(e.Index), role)
+	if err != nil {
+		return nil, fmt.Errorf("reading the versions of a share: %w", err)
+	}
+	return versions, nil
 }
 
 // entries asks the view about a party, whoever it is. A parked party is refused.
@@ -146,7 +139,7 @@ func (m *ReadModel) entries(ctx context.Context, role events.Role, id events.Ide
 func (m *ReadModel) all(ctx context.Context, role events.Role, id events.Identity, upTo uint64) ([]Entry, error) {
 	var all []Entry
 	for from := uint64(0); ; {
-		page, err := m.entries(ctx, role, id, EntryQuery{From: from, Limit: maxLimit, UpTo: upTo, AsRecorded: true})
+		page, err := m.entries(ctx, role, id, EntryQuery{From: from, Limit: maxLimit, UpTo: upTo})
 		if err != nil {
 			return nil, err
 		}
@@ -156,19 +149,6 @@ func (m *ReadModel) all(ctx context.Context, role events.Role, id events.Identit
 		}
 		from = all[len(all)-1].Number + 1
 	}
-}
-
-func (e *Entry) disclosure() (Disclosure, error) {
-	d := Disclosure{Number: e.Number, Version: e.Version, Index: e.Index, EventID: e.EventID, Recorded: e.Recorded}
-	if err := json.Unmarshal([]byte(e.Facts), &d.Share); err != nil {
-		return d, errors.New("reading the facts of an entry: malformed JSON; rebuild the read model")
-	}
-	if e.Private != "" {
-		if err := json.Unmarshal([]byte(e.Private), &d.Private); err != nil {
-			return d, errors.New("reading the private part of an entry: malformed JSON; rebuild the read model")
-		}
-	}
-	return d, nil
 }
 
 // Recipients lists the register. Its usage counts are those of the state the

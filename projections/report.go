@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -43,17 +44,17 @@ type Report struct {
 }
 
 // ListBySubject lists the shares that concern a person.
-func (r *Reports) ListBySubject(ctx context.Context, id events.Identity, after Cursor, limit int) (*Listing, error) {
-	return r.Rows.List(ctx, events.RoleSubject, id, after, limit)
+func (r *Reports) ListBySubject(ctx context.Context, id events.Identity, q ListQuery) (*Listing, error) {
+	return r.Rows.List(ctx, events.RoleSubject, id, q)
 }
 
 // ListByRecipient lists what a recipient received, with nothing that names or
 // describes a subject.
-func (r *Reports) ListByRecipient(ctx context.Context, id events.Identity, after Cursor, limit int) (*Listing, error) {
-	return r.Rows.List(ctx, events.RoleRecipient, id, after, limit)
+func (r *Reports) ListByRecipient(ctx context.Context, id events.Identity, q ListQuery) (*Listing, error) {
+	return r.Rows.List(ctx, events.RoleRecipient, id, q)
 }
 
-// Write makes the report about a subject or a recipient. It waits until the read
+// Write makes the report about a subject, a recipient or the controller. It waits until the read
 // model has everything under the checkpoint, compares the two, and checks the
 // file as its reader will before handing it out. ErrParked if the read model is
 // incomplete about the party.
@@ -112,28 +113,25 @@ func same(row *Entry, e verifier.Entry) bool {
 		return false
 	}
 	event, err := events.Decode(e.Type, fields)
-	share, ok := event.(*events.DisclosureRecorded)
-	if err != nil || !ok {
-		return false
-	}
-	content, err := events.ParseSlotContent(e.Content)
 	if err != nil {
 		return false
 	}
-	facts, err := events.MarshalJSON(share)
-	if err != nil || row.Facts != string(facts) {
+	slot, err := events.ParseSlotContent(e.Content)
+	if err != nil || slot.Number == nil {
 		return false
 	}
-	private := ""
-	if content.Private != nil {
-		b, err := events.MarshalJSON(content.Private)
-		if err != nil {
-			return false
-		}
-		private = string(b)
+	leaf, err := events.ParseLeaf(e.Leaf)
+	if err != nil {
+		return false
 	}
-	return row.Number == e.Number && row.Index == e.Index && row.EventID == e.EventID && row.Type == e.Type &&
-		row.Version == 0 && row.Private == private && row.OccurredAt == share.Occurred.At &&
-		row.RecipientID == share.Recipient.ID && row.Recipient == share.Recipient.LegalName &&
-		row.Country == share.Recipient.Country && row.Category == share.Recipient.Category
+	facts, err := events.MarshalJSON(event)
+	if err != nil {
+		return false
+	}
+	want, err := rowOf(event, string(facts), slot)
+	if err != nil {
+		return false
+	}
+	want.Party, want.Index, want.EventID, want.Recorded = row.Party, e.Index, e.EventID, recordedAt(leaf)
+	return e.Number == want.Number && reflect.DeepEqual(row, &want)
 }

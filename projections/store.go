@@ -112,17 +112,16 @@ func (a *Additions) add(more Additions) {
 	a.Recipients = append(a.Recipients, more.Recipients...)
 }
 
-// Entry is one version of one entry of a party. But for the party, the numbers and
+// Entry is one entry of a party, as recorded. But for the party, the number and
 // what the party's own slot says, all entries of one event say the same: stores
 // may keep it once for the leaf.
 type Entry struct {
-	Party   PartyID
-	Number  uint64 // the party's entry number
-	Version uint64 // 0 is as recorded, and stays whatever comes later
+	Party  PartyID
+	Number uint64 // the party's entry number
 
-	Index    uint64 // leaf index of the event that made this version
+	Index    uint64 // leaf index of the event
 	EventID  events.ID
-	Type     string // of that event
+	Type     string // of the event
 	Recorded time.Time
 
 	OccurredAt  string
@@ -131,7 +130,9 @@ type Entry struct {
 	Country     string
 	Category    string
 	Facts       string // JSON of the event
-	Private     string // JSON of the party's own slot; empty if it has none
+
+	About   *uint64 // leaf of the party's earlier record that the entry is about, if any
+	Private string  // JSON of the party's own slot; empty if it has none
 }
 
 // ByEvent returns one entry of each event, by its leaf, for the rows that say what
@@ -177,20 +178,18 @@ type Usage struct {
 // Entries is how entries are read.
 type Entries interface {
 	// Entries returns up to q.Limit entries of a party in the order of their
-	// numbers, each in the newest version that the query allows.
+	// numbers, as recorded.
 	Entries(ctx context.Context, q EntryQuery) (EntryPage, error)
-
-	// Versions returns all versions of one entry, the original first.
-	Versions(ctx context.Context, party PartyID, number uint64) ([]Entry, error)
 }
 
 // EntryQuery asks for entries of a party.
 type EntryQuery struct {
-	Party      PartyID
-	From       uint64 // the first number wanted
-	Limit      int
-	UpTo       uint64 // nothing that a later leaf says
-	AsRecorded bool   // originals only
+	Party PartyID
+	Kind  Kind   // empty: all
+	From  uint64 // the first number wanted
+	Limit int
+	UpTo  uint64 // nothing that a later leaf says
+	Later bool   // also what became of them
 }
 
 // EntryPage is an answer from one snapshot.
@@ -198,6 +197,10 @@ type EntryPage struct {
 	Next    uint64  // the revision that the snapshot wanted next
 	Parked  *Parked // set if the party is parked: entries are missing
 	Entries []Entry
+
+	// Later are the party's entries that are about some of Entries, or about one of
+	// these again, in no order. There may be some about others, and some twice.
+	Later []Entry
 }
 
 // Recipients is how the register of recipients is read.

@@ -95,7 +95,7 @@ func mustList(t *testing.T, m *projections.ReadModel, id events.Identity) []proj
 
 func mustListAs(t *testing.T, m *projections.ReadModel, role events.Role, id events.Identity) []projections.Disclosure {
 	t.Helper()
-	l, err := m.List(t.Context(), role, id, projections.Cursor{}, 1000)
+	l, err := m.List(t.Context(), role, id, projections.ListQuery{Limit: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,10 @@ func TestRowsAreWhatWasRecorded(t *testing.T) {
 		v.catchUp(t, l)
 
 		row := func(number uint64, a ledger.Accepted, cmd ledger.Command, about string) projections.Disclosure {
-			d := projections.Disclosure{Number: number, Index: a.Index, EventID: a.ID, Share: cmd.Record.(*decide.RecordDisclosure).Disclosure}
+			d := projections.Disclosure{
+				Number: number, Index: a.Index, EventID: a.ID, Type: events.TypeDisclosureRecorded,
+				Share: cmd.Record.(*decide.RecordDisclosure).Disclosure, Status: projections.DisclosureStatus{State: projections.StateRecorded},
+			}
 			d.Share.Extent = events.Extent{Subjects: uint64(len(cmd.Record.(*decide.RecordDisclosure).Subjects))}
 			if about != "" {
 				d.Private = &events.Private{Description: "order of " + about}
@@ -206,11 +209,13 @@ func TestReportRefusesWhatTheLogDoesNotSay(t *testing.T) {
 		const entry, fact = "entry", "fact" // of ada, and of the share
 		for _, tamper := range []struct{ table, statement string }{
 			{entry, "UPDATE entry SET leaf_index = leaf_index - 1 WHERE number = 1 AND private <> ''"},
+			{entry, "UPDATE entry SET about = 0 WHERE number = 1 AND private <> ''"},
 			{entry, "UPDATE entry SET private = '' WHERE number = 1"},
 			{entry, "DELETE FROM entry WHERE number = 1 AND private <> ''"},
 			{fact, "UPDATE fact SET recipient = 'Somebody else'"},
 			{fact, "UPDATE fact SET occurred_at = '2020-01-01T00:00:00Z'"},
 			{fact, "UPDATE fact SET facts = replace(facts, 'card token', 'name')"},
+			{fact, "UPDATE fact SET recorded_ms = recorded_ms + 1"},
 			{fact, "DELETE FROM fact"},
 		} {
 			p.Exec(t, projections.Name, 1, fmt.Sprintf("CREATE TABLE kept AS SELECT * FROM %s; %s", tamper.table, tamper.statement))
@@ -265,7 +270,7 @@ func TestListingsOfOneMoment(t *testing.T) {
 		var cursor projections.Cursor
 		var seen []uint64
 		for {
-			l, err := m.List(t.Context(), events.RoleSubject, ada, cursor, 4)
+			l, err := m.List(t.Context(), events.RoleSubject, ada, projections.ListQuery{From: cursor, Limit: 4})
 			if err != nil {
 				t.Fatal(err)
 			}

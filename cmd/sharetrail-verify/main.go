@@ -26,7 +26,7 @@ is the proof that one share is in the log; it names nobody.
     --trust FILE  the ledger's trust file; compare its fingerprint with the one
                   on the ledger's letter
     --id ID       who the report is about, such as email:ada@example.com
-    --role ROLE   subject (default) or recipient
+    --role ROLE   subject (default), recipient or controller
 
 Exit status: 0 verified, 1 refuted, 2 unusable or nothing pinned.
 
@@ -84,7 +84,7 @@ func report(args []string, stdout, stderr io.Writer, now time.Time) int {
 	role, ok := events.ParseRole(*roleName)
 	switch {
 	case !ok || role == events.RoleAuthority: // reserved: nobody seals yet
-		return fail(stderr, fmt.Errorf("--role: %q is not a role; use subject or recipient", *roleName))
+		return fail(stderr, fmt.Errorf("--role: %q is not a role; use subject, recipient or controller", *roleName))
 	case flags.NArg() != 1:
 		return fail(stderr, fmt.Errorf("one report file must be named, after the flags, not %d; run sharetrail-verify help", flags.NArg()))
 	case *id == "":

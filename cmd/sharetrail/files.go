@@ -20,6 +20,7 @@ var cures = map[string]string{
 	"log.db":           "stop, delete it and its -wal: the next start makes it again from the stream, with the same roots",
 	"state.db":         "stop, delete it and its -wal: the next start folds it again from the stream",
 	"events-groups.db": "stop, delete it and its -wal: persistent subscriptions of other programs begin again, no event is lost",
+	"actors.db":        "stop, delete it and its -wal, and add the actors anew, under other names: their tokens end",
 	"views":            "stop, delete the directory views: the next start projects it again from the stream",
 }
 

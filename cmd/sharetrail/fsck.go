@@ -106,14 +106,14 @@ func fsck(ctx context.Context, cfg instanceConfig) (c Checked, err error) {
 	if err != nil {
 		return c, err
 	}
-	store, err := in.openStore(ctx, cfg.eventStore)
+	store, err := in.openStore(ctx, cfg)
 	if err != nil {
 		return c, err
 	}
 	if _, found, err := store.Last(ctx, ledger.Stream(cfg.id)); err != nil || !found {
 		return c, errors.Join(err, fmt.Errorf("the ledger's first event: %w; the next start of a new ledger writes it", errIncomplete))
 	}
-	trees, err := in.openLog(ctx, cfg.origin, cfg.logServer)
+	trees, err := in.openLog(ctx, cfg)
 	if err != nil {
 		return c, err
 	}

@@ -54,6 +54,7 @@ func initLedger(ctx context.Context, out io.Writer, f *dataFlags, s settings, as
 	}
 	in, err := openInstance(ctx, instanceConfig{
 		dir: f.data, id: s.ID, origin: s.Origin, create: true, log: log, eventStore: s.EventStore, logServer: s.Trillian,
+		patience: f.patience,
 	})
 	if err != nil {
 		return err

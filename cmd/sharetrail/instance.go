@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -46,8 +47,10 @@ type instance struct {
 	actors  *actor.Store
 	doors   []door
 	url     string // of the pages, if there is a network listener
-	log     *zap.Logger
-	closers []func() error
+
+	nodeAddress string // of the event store, for other programs; mostly empty
+	log         *zap.Logger
+	closers     []func() error
 }
 
 type instanceConfig struct {
@@ -59,11 +62,15 @@ type instanceConfig struct {
 	// ends with the verb, and nobody else must come to depend on it.
 	private bool
 	tick    time.Duration
-	network listenFlags // where others than the owner may connect, if anywhere
-	log     *zap.Logger
+	// nodeListen is a loopback address at which other programs find the embedded
+	// event store, if anywhere.
+	nodeListen string
+	network    listenFlags // where others than the owner may connect, if anywhere
+	log        *zap.Logger
 	// Addresses of servers that run elsewhere; empty means in this process.
-	eventStore string // connection string of an EventStoreDB
-	logServer  string // host:port of a Trillian log server
+	eventStore string        // connection string of an EventStoreDB
+	logServer  string        // host:port of a Trillian log server
+	patience   time.Duration // with a log server that is away; 0 means a minute
 	// acceptClock vouches for a clock that is far ahead of the last leaf.
 	acceptClock bool
 }
@@ -105,11 +112,11 @@ func (in *instance) open(ctx context.Context, cfg instanceConfig) error {
 	if err != nil {
 		return err
 	}
-	store, err := in.openStore(ctx, cfg.eventStore)
+	store, err := in.openStore(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	trees, err := in.openLog(ctx, cfg.origin, cfg.logServer)
+	trees, err := in.openLog(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -224,16 +231,19 @@ func (in *instance) openKeys(ctx context.Context, cfg instanceConfig) (*keystore
 	return keys, nil
 }
 
-func (in *instance) openStore(ctx context.Context, connection string) (*esdb.Store, error) {
-	conf := esdb.Config{Connection: connection, Logger: in.log.Named("esdb")}
-	if connection == "" {
+func (in *instance) openStore(ctx context.Context, cfg instanceConfig) (*esdb.Store, error) {
+	conf := esdb.Config{Connection: cfg.eventStore, Logger: in.log.Named("esdb")}
+	if cfg.eventStore == "" {
 		node, err := embedded.Open(ctx, embedded.Config{
 			Path: filepath.Join(in.dir, "events.db"), Socket: in.nodeSocket(), Logger: in.log.Named("eventstore"),
+			TCP:       cfg.nodeListen,
+			Protected: func(stream string) bool { return strings.HasPrefix(stream, ledger.Stream("")) },
 		})
 		if err != nil {
 			return nil, err
 		}
 		in.onClose(node.Close)
+		in.nodeAddress = node.TCP()
 		conf.Target = node.Target()
 	}
 	store, err := esdb.Open(ctx, conf)
@@ -258,18 +268,18 @@ func (in *instance) nodeSocket() string {
 
 // openLog opens the ledger's tree, in this process or on a log server whose
 // signer integrates on its own.
-func (in *instance) openLog(ctx context.Context, origin, address string) (*trillianlog.Log, error) {
+func (in *instance) openLog(ctx context.Context, cfg instanceConfig) (*trillianlog.Log, error) {
 	// Trillian's display names have at most 20 bytes.
-	digest := sha256.Sum256([]byte(origin))
+	digest := sha256.Sum256([]byte(cfg.origin))
 	conf := trillianlog.Config{TreeName: "st-" + hex.EncodeToString(digest[:8]), Logger: in.log.Named("trillian")}
-	if address != "" {
+	if address := cfg.logServer; address != "" {
 		conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 		if err != nil {
 			return nil, fmt.Errorf("connecting to the log server: %w", err)
 		}
 		in.onClose(conn.Close)
 		conf.Conn = conn
-		return trillianlog.Open(ctx, conf)
+		return openRemoteLog(ctx, conf, address, cmp.Or(cfg.patience, time.Minute))
 	}
 	server, err := trillian.Open(ctx, trillian.Config{Path: filepath.Join(in.dir, "log.db"), Logger: in.log.Named("trillian")})
 	if err != nil {
@@ -283,6 +293,21 @@ func (in *instance) openLog(ctx context.Context, origin, address string) (*trill
 		return err
 	}
 	return trillianlog.Open(ctx, conf)
+}
+
+// openRemoteLog waits for a log server that is away, but not for ever.
+func openRemoteLog(ctx context.Context, conf trillianlog.Config, address string, patience time.Duration) (*trillianlog.Log, error) {
+	hint := time.AfterFunc(2*time.Second, func() {
+		fmt.Fprintf(os.Stderr, "waiting for the log server %s to answer\n", address)
+	})
+	defer hint.Stop()
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	trees, err := trillianlog.Open(waiting, conf)
+	if err != nil && ctx.Err() == nil && waiting.Err() != nil {
+		return nil, fmt.Errorf("the log server %s has not answered for %s (--patience): start it, or name another with --trillian: %w", address, patience, err)
+	}
+	return trees, err
 }
 
 // openViews opens the read model and what runs and reads it.

@@ -200,7 +200,7 @@ func testRecordPage(t *testing.T, p *process) []string {
 	send.Set("description", "another canary")
 	send.Set("step", "record")
 	_, page = v.post("/record", send)
-	v.wants(page, "This form", "Use a new key for a new share", "another canary")
+	v.wants(page, "This form", "It was recorded already, with other content", "another canary")
 	if got := p.status().Accepted; got != stored {
 		t.Errorf("what came again stored %d events", got-stored)
 	}
@@ -247,10 +247,10 @@ func testReportPage(t *testing.T, p *process) []string {
 	}
 	form := hidden(page)
 	form.Set("subject", " Canary.one@example.com")
-	at, page := v.post("/report", form)
+	_, page = v.post("/report", form)
 	form.Set("subject", demoSubject)
 	v.wants(page, "Contoso Parcels (sample)", "a supplier works for the company and needed the data", "4 March 2026", "canary: address for the parcel")
-	at, page = v.post("/report", form)
+	at, page := v.post("/report", form)
 	v.wants(page, "Who has the data of", demoSubject, "11 recipients were given personal data, 11 times", "Lakeside Fitness (sample)", "you agreed to it",
 		"VERIFIED: 11 entries about "+demoSubject, "This is the ledger’s own check", "sharetrail-verify report --trust trust.json --id "+demoSubject,
 		"What is not proven", "that every real share was recorded", p.trust().Fingerprint())
@@ -262,6 +262,16 @@ func testReportPage(t *testing.T, p *process) []string {
 	form.Set("subject", "canary.nobody@example.com")
 	_, page = v.post("/report", form)
 	v.wants(page, "Nobody, as far as this ledger was told", "holds nothing about email:canary.nobody@example.com")
+	// What was retracted does not count, and is still there to be read.
+	retracted := p.record("page-retracted", share("email:canary.retracted@example.com", description))
+	if _, err := p.client.Post(t.Context(), "/v1/disclosures/"+retracted.ID.String()+"/retractions", "page-retraction", "published",
+		api.Retraction{Ground: "recorded_in_error", Reason: "a test"}); err != nil {
+		t.Fatal(err)
+	}
+	form.Set("subject", "canary.retracted@example.com")
+	_, page = v.post("/report", form)
+	v.wants(page, "Nobody, as it is now known", "1 record was retracted", "Tailspin Support (sample)", "A record was retracted", "recorded in error",
+		`about <a href="#entry-1">entry 1</a>`, `Retracted by <a href="#entry-2">entry 2</a>`, "VERIFIED: 2 entries")
 	if _, page = v.get("/report/" + strings.Repeat("0", 32)); !strings.Contains(page, "Ask for this report again") {
 		t.Errorf("a report of nobody's:\n%s", page)
 	}

@@ -16,7 +16,8 @@ import (
 
 type reportFlags struct {
 	dataFlags
-	id, output     string
+	about          api.ReportRequest
+	output         string
 	verify, asJSON bool
 }
 
@@ -24,9 +25,11 @@ func reportCommand() *cobra.Command {
 	var f reportFlags
 	cmd := &cobra.Command{
 		Use:   "report --id NAMESPACE:LOCAL [-o FILE]",
-		Short: "Write the report about a person",
+		Short: "Write the report about a person, a recipient or the controller",
 		Long: `Writes everything the ledger holds about a person into one file that verifies
-offline, once everything recorded so far is published. The file goes to stdout,
+offline, once everything recorded so far is published. With --recipient it is the
+register of a recipient, with --controller that of whoever runs the ledger: the
+statements it published. The file goes to stdout,
 or with -o into a file that only its owner can read.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -39,8 +42,11 @@ or with -o into a file that only its owner can read.`,
 		},
 	}
 	f.registerWaiting(cmd)
-	cmd.Flags().StringVar(&f.id, "id", "", "whom the report is about, such as email:ada@example.com")
-	cmd.MarkFlagRequired("id")
+	cmd.Flags().StringVar(&f.about.Subject, "id", "", "the person it is about, such as email:ada@example.com")
+	cmd.Flags().StringVar(&f.about.Recipient, "recipient", "", "the recipient it is about, such as org:contoso-logistics")
+	cmd.Flags().BoolVar(&f.about.Controller, "controller", false, "about the controller: what it published")
+	cmd.MarkFlagsOneRequired("id", "recipient", "controller")
+	cmd.MarkFlagsMutuallyExclusive("id", "recipient", "controller")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "", "`file` to write")
 	cmd.Flags().BoolVar(&f.verify, "verify", false, "check the file as its reader will, against the ledger's own trust file, and say the verdict")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "answer in JSON; needs -o")
@@ -48,7 +54,7 @@ or with -o into a file that only its owner can read.`,
 }
 
 func writeReport(ctx context.Context, out io.Writer, c *api.Client, f *reportFlags) error {
-	written, err := c.WriteReport(ctx, f.id)
+	written, err := c.WriteReportAbout(ctx, f.about)
 	if err != nil {
 		return err
 	}
@@ -57,7 +63,7 @@ func writeReport(ctx context.Context, out io.Writer, c *api.Client, f *reportFla
 		return err
 	}
 	if f.verify {
-		if err := checkReport(ctx, c, file, f.id); err != nil {
+		if err := checkReport(ctx, c, file, written); err != nil {
 			fmt.Fprintln(os.Stderr, "REFUTED:", err)
 			return errNo
 		}
@@ -77,7 +83,7 @@ func writeReport(ctx context.Context, out io.Writer, c *api.Client, f *reportFla
 
 // checkReport checks a report against the trust file the ledger hands out: it
 // finds a broken report, not a dishonest ledger. Readers pin the file elsewhere.
-func checkReport(ctx context.Context, c *api.Client, file []byte, id string) error {
+func checkReport(ctx context.Context, c *api.Client, file []byte, written api.WrittenReport) error {
 	pins, err := c.Trust(ctx)
 	if err != nil {
 		return err
@@ -86,6 +92,7 @@ func checkReport(ctx context.Context, c *api.Client, file []byte, id string) err
 	if err != nil {
 		return err
 	}
-	_, err = verifier.CheckReport(file, events.RoleSubject, id, trust)
+	role, _ := events.ParseRole(written.Role)
+	_, err = verifier.CheckReport(file, role, written.About, trust)
 	return err
 }

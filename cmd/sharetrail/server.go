@@ -17,7 +17,7 @@ import (
 type dataFlags struct {
 	data     string
 	logLevel string
-	patience time.Duration // of withServer
+	patience time.Duration
 	// acceptClock vouches for a clock that is far ahead of the last leaf.
 	acceptClock bool
 }
@@ -29,13 +29,14 @@ func (f *dataFlags) register(cmd *cobra.Command) {
 	}
 	cmd.Flags().StringVar(&f.data, "data", dir, "data `directory`; the variable SHARETRAIL_DATA sets the default")
 	cmd.Flags().StringVar(&f.logLevel, "log-level", "warn", "debug, info, warn or error; logs go to stderr")
+	cmd.Flags().DurationVar(&f.patience, "patience", time.Minute,
+		"how long to wait for another sharetrail that has the directory for itself, and for a log server that is away")
 }
 
 // registerWaiting is register for a verb that speaks /v1.
 func (f *dataFlags) registerWaiting(cmd *cobra.Command) {
 	f.register(cmd)
 	f.registerClock(cmd)
-	cmd.Flags().DurationVar(&f.patience, "patience", time.Minute, "how long to wait for another sharetrail that has the directory for itself")
 }
 
 // registerClock is for verbs that may start the ledger.
@@ -55,7 +56,7 @@ func (f *dataFlags) config() (instanceConfig, error) {
 	}
 	return instanceConfig{
 		dir: f.data, id: s.ID, origin: s.Origin, eventStore: s.EventStore, logServer: s.Trillian, log: log,
-		acceptClock: f.acceptClock,
+		acceptClock: f.acceptClock, patience: f.patience,
 	}, nil
 }
 

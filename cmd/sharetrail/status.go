@@ -40,7 +40,7 @@ that are not ours.`,
 }
 
 func showStatus(out io.Writer, s api.Status, asJSON bool) error {
-	healthy := s.Foreign == 0 && s.Blocked == ""
+	healthy := s.Foreign == 0 && s.Blocked == "" && s.Waiting == ""
 	for _, p := range s.Projections {
 		healthy = healthy && p.Halted == ""
 	}
@@ -59,6 +59,9 @@ func showStatus(out io.Writer, s api.Status, asJSON bool) error {
 		}
 		if s.Blocked != "" {
 			fmt.Fprintf(w, "blocked\t%s\n", s.Blocked)
+		}
+		if s.Waiting != "" {
+			fmt.Fprintf(w, "waiting\tfor the log server, and nothing is lost: %s\n", s.Waiting)
 		}
 		if s.Foreign > 0 {
 			fmt.Fprintf(w, "foreign\t%d events in the stream are not this ledger's: find who writes there\n", s.Foreign)

@@ -122,13 +122,14 @@ type positionOutput struct {
 	Body     Position
 }
 
-// command asks for a share to be recorded. Keys are each actor's own.
-func command(ctx context.Context, key string, r *Record) ledger.Command {
+// command asks for something to be recorded. Keys are each actor's own.
+func command(ctx context.Context, key string, record decide.Command) ledger.Command {
 	a, _ := actor.FromContext(ctx) // authorize knew it
-	return ledger.Command{
-		Recorder: a.Name, Key: key,
-		Record: &decide.RecordDisclosure{Disclosure: r.DisclosureRecorded, Subjects: r.Subjects},
-	}
+	return ledger.Command{Recorder: a.Name, Key: key, Record: record}
+}
+
+func (r *Record) command() decide.Command {
+	return &decide.RecordDisclosure{Disclosure: r.DisclosureRecorded, Subjects: r.Subjects}
 }
 
 func (s *server) record(ctx context.Context, in *recordInput) (*positionOutput, error) {
@@ -139,7 +140,7 @@ func (s *server) record(ctx context.Context, in *recordInput) (*positionOutput, 
 	if p := s.shape(in.RawBody, s.share, &body); p != nil {
 		return nil, p
 	}
-	accepted, err := s.Ledger.Record(ctx, command(ctx, in.Key, &body))
+	accepted, err := s.Ledger.Record(ctx, command(ctx, in.Key, body.command()))
 	if err != nil {
 		return nil, s.problem(err)
 	}

@@ -93,7 +93,7 @@ func (s *server) row(ctx context.Context, line []byte, dryRun bool) RowResult {
 	if dryRun {
 		do = s.Ledger.Check
 	}
-	accepted, err := do(ctx, command(ctx, key, &body))
+	accepted, err := do(ctx, command(ctx, key, body.command()))
 	switch {
 	case err != nil:
 		return refused(s.problem(err))

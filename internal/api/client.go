@@ -145,8 +145,13 @@ func (c *Client) RevokeActor(ctx context.Context, name string) error {
 // WriteReport has the report about a person written, once everything accepted so
 // far is published.
 func (c *Client) WriteReport(ctx context.Context, subject string) (WrittenReport, error) {
+	return c.WriteReportAbout(ctx, ReportRequest{Subject: subject})
+}
+
+// WriteReportAbout is WriteReport about a person, a recipient or the controller.
+func (c *Client) WriteReportAbout(ctx context.Context, about ReportRequest) (WrittenReport, error) {
 	var r WrittenReport
-	err := c.call(ctx, http.MethodPost, "/v1/reports?wait=published", nil, map[string]string{"subject": subject}, &r)
+	err := c.call(ctx, http.MethodPost, "/v1/reports?wait=published", nil, about, &r)
 	return r, err
 }
 

@@ -11,7 +11,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/sharetrail/sharetrail/events"
-	"github.com/sharetrail/sharetrail/internal/actor"
 	"github.com/sharetrail/sharetrail/ledger"
 	"github.com/sharetrail/sharetrail/ledger/decide"
 )
@@ -203,7 +202,9 @@ func (s *server) registerConsents(api huma.API) {
 		}})
 }
 
-type commandInput struct {
+// CommandInput is exported because the library reads only exported members, those
+// of commandAboutInput too.
+type CommandInput struct {
 	Key         string `header:"Idempotency-Key" required:"true" doc:"chosen by you, once for each thing you record; 1 to 255 bytes"`
 	ContentType string `header:"Content-Type" hidden:"true"`
 	Wait        string `query:"wait" enum:"accepted,published" doc:"what to wait for" default:"accepted"`
@@ -212,14 +213,14 @@ type commandInput struct {
 
 type commandAboutInput struct {
 	ID events.ID `path:"id" doc:"of the record that it is about, as recording it answered"`
-	commandInput
+	CommandInput
 }
 
 // anew registers an operation that stands for itself, about one that is about a
 // record.
 func anew[B any](s *server, api huma.API, op operation[B]) {
 	var schema *huma.Schema
-	huma.Register(api, op.describe(), func(ctx context.Context, in *commandInput) (*positionOutput, error) {
+	huma.Register(api, op.describe(), func(ctx context.Context, in *CommandInput) (*positionOutput, error) {
 		return do(ctx, s, schema, op, events.ID{}, in)
 	})
 	schema = op.takes(api)
@@ -234,7 +235,7 @@ func about[B any](s *server, api huma.API, op operation[B]) {
 		if _, found := s.Ledger.Find(in.ID); !found {
 			return nil, s.problem(ledger.ErrNoEvent)
 		}
-		return do(ctx, s, schema, op, in.ID, &in.commandInput)
+		return do(ctx, s, schema, op, in.ID, &in.CommandInput)
 	})
 	schema = op.takes(api)
 }
@@ -263,7 +264,7 @@ func (op operation[B]) takes(api huma.API) *huma.Schema {
 	return schema
 }
 
-func do[B any](ctx context.Context, s *server, schema *huma.Schema, op operation[B], id events.ID, in *commandInput) (*positionOutput, error) {
+func do[B any](ctx context.Context, s *server, schema *huma.Schema, op operation[B], id events.ID, in *CommandInput) (*positionOutput, error) {
 	if p := mediaType(in.ContentType, "application/json"); p != nil {
 		return nil, p
 	}
@@ -275,9 +276,8 @@ func do[B any](ctx context.Context, s *server, schema *huma.Schema, op operation
 }
 
 // accept records what a command asks for and answers where it is.
-func (s *server) accept(ctx context.Context, in *commandInput, cmd decide.Command) (*positionOutput, error) {
-	a, _ := actor.FromContext(ctx) // authorize knew it
-	accepted, err := s.Ledger.Record(ctx, ledger.Command{Recorder: a.Name, Key: in.Key, Record: cmd})
+func (s *server) accept(ctx context.Context, in *CommandInput, cmd decide.Command) (*positionOutput, error) {
+	accepted, err := s.Ledger.Record(ctx, command(ctx, in.Key, cmd))
 	if errors.Is(err, ledger.ErrKeyDestroyed) {
 		return nil, newProblem(http.StatusConflict, "nobody whom the record concerned is left in the keystore: it cannot be opened, so nothing can be added to it")
 	}

@@ -117,6 +117,10 @@ func lint(t *testing.T, name, method string, op operation) {
 			t.Errorf("%s: %s is not documented", name, status)
 		}
 	}
+	if op.RequestBody == nil {
+		t.Errorf("%s: takes no body", name)
+		return
+	}
 	for ct, c := range op.RequestBody.Content {
 		if c.Schema["$ref"] == nil {
 			t.Errorf("%s: the body %s has no schema", name, ct)

@@ -73,8 +73,8 @@ func (s *server) registerShares(api huma.API) {
 func (s *server) registerReports(api huma.API) {
 	write := huma.Operation{
 		OperationID: "write-report", Method: http.MethodPost, Path: "/v1/reports", Tags: []string{"reports"},
-		Summary: "Write the report about a person", DefaultStatus: http.StatusCreated,
-		Description:  "Everything the ledger holds about one person under its newest checkpoint, checked as its reader will before it is handed out.",
+		Summary: "Write the report about somebody", DefaultStatus: http.StatusCreated,
+		Description:  "Everything the ledger holds about one person, recipient or its controller, under its newest checkpoint, checked as its reader will before it is handed out.",
 		MaxBodyBytes: 1 << 16, BodyReadTimeout: 10 * time.Second, SkipValidateBody: true,
 		Errors: []int{400, 408, 413, 415, 422, 500, 503, 507},
 	}

@@ -4,12 +4,42 @@ import (
 	"context"
 
 	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/ledger"
+	"github.com/sharetrail/sharetrail/ledger/decide"
 	"github.com/sharetrail/sharetrail/verifier"
 )
 
-// ReportRequest names whom a report is about.
+// ReportRequest names whom a report is about: a person, a recipient, or whoever
+// runs the ledger. One of the three.
 type ReportRequest struct {
-	Subject string `json:"subject" doc:"namespace:local, such as email:ada@example.com"`
+	Subject    string `json:"subject,omitempty" doc:"a person, namespace:local, such as email:ada@example.com"`
+	Recipient  string `json:"recipient,omitempty" doc:"a recipient: everything that it received, and what was recorded about it"`
+	Controller bool   `json:"controller,omitempty" doc:"the controller's own register: the statements, taxonomies and profiles it published"`
+}
+
+// query is what a report has to prove.
+func (r *ReportRequest) query(l *ledger.Ledger) (q verifier.Query, err error) {
+	named := 0
+	for _, given := range []bool{r.Subject != "", r.Recipient != "", r.Controller} {
+		if given {
+			named++
+		}
+	}
+	if named != 1 {
+		return q, &events.FieldError{Field: "body", Rule: "must name one of subject, recipient and controller", Next: "name whom the report is about"}
+	}
+	switch {
+	case r.Subject != "":
+		q.Role = events.RoleSubject
+		q.ID, err = l.ParseIdentity(r.Subject)
+	case r.Recipient != "":
+		q.Role = events.RoleRecipient
+		q.ID, err = l.ParseIdentity(r.Recipient)
+	default:
+		q.Role = events.RoleController
+		q.ID, err = decide.Controller(l.IdentityRules(), l.Origin())
+	}
+	return q, err
 }
 
 type reportInput struct {
@@ -21,6 +51,8 @@ type reportInput struct {
 // WrittenReport answers that a report was written.
 type WrittenReport struct {
 	ID       string `json:"id" doc:"fetch it as /v1/reports/ID"`
+	Role     string `json:"role" enum:"subject,recipient,controller"`
+	About    string `json:"about" doc:"whom it is about, as the verifier wants it named"`
 	Entries  int    `json:"entries"`
 	Size     uint64 `json:"size" doc:"leaves under the report's checkpoint"`
 	Sentence string `json:"sentence" doc:"what its own check said"`
@@ -39,7 +71,7 @@ func (s *server) writeReport(ctx context.Context, in *reportInput) (*writtenOutp
 	if p := s.shape(in.RawBody, s.subject, &body); p != nil {
 		return nil, p
 	}
-	id, err := s.Ledger.ParseIdentity(body.Subject)
+	about, err := body.query(s.Ledger)
 	if err != nil {
 		return nil, s.problem(err)
 	}
@@ -48,7 +80,7 @@ func (s *server) writeReport(ctx context.Context, in *reportInput) (*writtenOutp
 			return nil, s.problem(err)
 		}
 	}
-	report, err := s.Reports.Write(ctx, verifier.Query{Role: events.RoleSubject, ID: id})
+	report, err := s.Reports.Write(ctx, about)
 	if err != nil {
 		return nil, s.problem(err)
 	}
@@ -57,7 +89,7 @@ func (s *server) writeReport(ctx context.Context, in *reportInput) (*writtenOutp
 		return nil, s.problem(err)
 	}
 	return &writtenOutput{Location: "/v1/reports/" + name, Body: WrittenReport{
-		ID: name, Entries: len(report.Verdict.Entries), Size: report.Verdict.Size, Sentence: report.Verdict.Sentence,
+		ID: name, Role: about.Role.String(), About: about.ID.String(), Entries: len(report.Verdict.Entries), Size: report.Verdict.Size, Sentence: report.Verdict.Sentence,
 	}}, nil
 }
 

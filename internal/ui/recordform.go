@@ -286,7 +286,11 @@ func (f *recordForm) refused(p *api.Problem) bool {
 				text = fmt.Sprintf("Line %d: %s", i+1, text)
 			}
 		}
-		f.fail(fieldOf(e.Field), text)
+		field := fieldOf(e.Field)
+		if field == "key" && p.Status == http.StatusConflict {
+			text = "It was recorded already, with other content than is here now. Nothing was recorded this time. For another share open “Record a share” again; to correct the first, ask counsel to amend it."
+		}
+		f.fail(field, text)
 	}
 	return len(p.Errors) > 0
 }

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/internal/api"
@@ -54,20 +52,12 @@ type reportPage struct {
 	Verdict     *verifier.Verdict
 	Refuted     string
 	Holders     []holder
-	Shares      []numbered
-	Unknown     []string // types of entries this page cannot show
+	Times       uint64 // that data was given, retracted records left out
+	Retracted   int
+	Entries     []shownEntry
 	AsOf        string
 	Fingerprint string
 	Bytes       int
-}
-
-type numbered struct {
-	Number   uint64
-	Recorded string
-	Index    uint64
-	EventID  string
-	Later    bool
-	Share    shownShare
 }
 
 // report shows a written report, checked against the trust file that the ledger
@@ -107,68 +97,23 @@ func (s *site) report(v *visit) {
 }
 
 func (p *reportPage) fill(v *verifier.Verdict) {
-	p.Verdict, p.AsOf, p.Holders = v, minute(v.StateTimeMS), holders(v.Entries)
+	all := tell(v.Entries)
+	p.Verdict, p.AsOf, p.Holders = v, minute(v.StateTimeMS), holders(all)
+	for _, one := range all {
+		if one.retracted {
+			p.Retracted++
+		}
+	}
+	for _, h := range p.Holders {
+		p.Times += h.Times
+	}
 	for _, e := range v.Entries {
-		share, ok := e.Event.(*events.DisclosureRecorded)
-		if !ok {
-			p.Unknown = append(p.Unknown, e.Event.Type())
-			continue
-		}
-		p.Shares = append(p.Shares, numbered{e.Number + 1, minute(e.TimeMS), e.Index, e.ID.String(), e.Later, showShare(share, e.Private)})
-	}
-}
-
-// holder is a recipient who was given data of the person: who, why, since when.
-type holder struct {
-	Name, ID, Country, Kind, Contact string
-	Why, What                        []string
-	Since                            string
-	Times                            int
-	first                            events.Occurred
-}
-
-// holders sums entries up by recipient, in the order of their first share.
-func holders(entries []verifier.ShownEntry) (out []holder) {
-	at := map[string]int{}
-	for _, e := range entries {
-		d, ok := e.Event.(*events.DisclosureRecorded)
-		if !ok {
-			continue
-		}
-		i, known := at[d.Recipient.ID]
-		if !known {
-			i = len(out)
-			at[d.Recipient.ID] = i
-			out = append(out, holder{first: d.Occurred})
-		}
-		h := &out[i]
-		// The newest snapshot of the recipient is the one to write to.
-		r := d.Recipient
-		h.Name, h.ID, h.Country = verifier.Plain(r.LegalName), verifier.Plain(r.ID), verifier.Plain(r.Country)
-		h.Kind, h.Contact = words(r.Category), verifier.Plain(r.Contact)
-		h.Times++
-		if d.Occurred.At < h.first.At {
-			h.first = d.Occurred
-		}
-		for _, reason := range d.Reasons {
-			h.Why = appendNew(h.Why, answer(reason))
-		}
-		for _, kind := range d.Data.Categories {
-			h.What = appendNew(h.What, verifier.Plain(kind))
+		p.Entries = append(p.Entries, showEntry(e))
+		if word := fates[e.Event.Type()]; word != "" && e.About != nil && *e.About < e.Number {
+			about := &p.Entries[*e.About]
+			about.Fates = append(about.Fates, fate{word, e.Number + 1})
 		}
 	}
-	slices.SortStableFunc(out, func(a, b holder) int { return strings.Compare(a.first.At, b.first.At) })
-	for i := range out {
-		out[i].Since = when(out[i].first)
-	}
-	return out
-}
-
-func appendNew(list []string, s string) []string {
-	if slices.Contains(list, s) {
-		return list
-	}
-	return append(list, s)
 }
 
 // reportFile hands out the file, under a name that names nobody.

@@ -31,15 +31,7 @@ func showShare(d *events.DisclosureRecorded, private *events.Private) shownShare
 	for _, r := range d.Reasons {
 		s.Why = append(s.Why, answer(r))
 	}
-	if private != nil {
-		s.add("About you", private.Description)
-		s.add("Your consent", private.Consent)
-		s.add("Order or request", private.LegalRequest)
-		s.add("Their reference", private.Reference)
-		for _, e := range private.Evidence {
-			s.add("Evidence kept", fmt.Sprintf("%s, %d bytes, SHA-256 %s", e.MediaType, e.Size, e.SHA256))
-		}
-	}
+	s.More = append(s.More, aboutYou(private)...)
 	s.add("Special categories", d.Data.Sensitivity...)
 	s.add("Kind of data", words(d.Data.Kind))
 	s.add("May be used for", d.Purposes...)
@@ -79,6 +71,22 @@ func showShare(d *events.DisclosureRecorded, private *events.Private) shownShare
 		s.add("People concerned", fmt.Sprint(n))
 	}
 	return s
+}
+
+// aboutYou shows what is said to the person alone.
+func aboutYou(p *events.Private) []line {
+	if p == nil {
+		return nil
+	}
+	var s shownShare
+	s.add("About you", p.Description)
+	s.add("Your consent", p.Consent)
+	s.add("Order or request", p.LegalRequest)
+	s.add("Their reference", p.Reference)
+	for _, e := range p.Evidence {
+		s.add("Evidence kept", fmt.Sprintf("%s, %d bytes, SHA-256 %s", e.MediaType, e.Size, e.SHA256))
+	}
+	return s.More
 }
 
 func (s *shownShare) add(label string, texts ...string) {

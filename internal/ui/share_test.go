@@ -8,8 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/internal/ui"
+	"github.com/sharetrail/sharetrail/verifier"
 )
 
 // TestEveryField: whatever a share says is shown to the person. Each field is
@@ -36,6 +39,83 @@ func TestEveryField(t *testing.T) {
 	}
 	if n < 48 {
 		t.Errorf("only %d fields", n)
+	}
+}
+
+// TestEveryEntry: the same of all that can become of a share, and of what stands
+// in nobody's report yet.
+func TestEveryEntry(t *testing.T) {
+	all := []events.Event{
+		new(events.SubjectsAdded), new(events.DisclosureAmended), new(events.DisclosureRetracted), new(events.DisclosureDisputed),
+		new(events.DisputeResolved), new(events.DisclosureAcknowledged), new(events.OnwardReported), new(events.SeriesOpened),
+		new(events.SeriesUpdated), new(events.SeriesClosed), new(events.PossibleRecorded), new(events.ConsentGiven),
+		new(events.ConsentRefused), new(events.ConsentWithdrawn), new(events.ConsentExpired), new(events.RecipientRegistered),
+		new(events.RecipientChanged), new(events.RecipientsMerged), new(events.RelationshipChanged), new(events.SubprocessorAdded),
+		new(events.StatementPublished), new(events.TaxonomyReleased), new(events.ProfileReleased),
+	}
+	n := 0
+	for _, event := range all {
+		of := reflect.TypeOf(event).Elem()
+		for _, path := range leaves(of, nil) {
+			if path[0] == "DisclosureRecorded" || path[len(path)-1] == "Precision" {
+				continue // shown as a share; how a time is shown
+			}
+			n++
+			e := verifier.ShownEntry{Event: reflect.New(of).Interface().(events.Event), Private: new(events.Private)}
+			want := set(reflect.ValueOf(e.Event).Elem(), path, 7000+n)
+			if got, err := ui.RenderEntry(e); err != nil || !strings.Contains(html.UnescapeString(got), want) {
+				t.Errorf("%s.%v is not shown (%v):\n%s", of.Name(), path, err, got)
+			}
+		}
+		e := verifier.ShownEntry{Event: event, Private: &events.Private{Description: "said to you"}}
+		if got, err := ui.RenderEntry(e); err != nil || !strings.Contains(got, "said to you") {
+			t.Errorf("%s: what is said to the person is not shown (%v):\n%s", of.Name(), err, got)
+		}
+	}
+	share := &events.DisclosureRecorded{Recipient: events.Recipient{LegalName: "Once Ltd"}}
+	if got, err := ui.RenderEntry(verifier.ShownEntry{Event: share}); err != nil || strings.Count(got, "Once Ltd") != 1 {
+		t.Errorf("a share is not shown once (%v):\n%s", err, got)
+	}
+	if n < 60 {
+		t.Errorf("only %d fields", n)
+	}
+}
+
+// TestSummary: who has the data is told from what is now known, not from what was
+// recorded first.
+func TestSummary(t *testing.T) {
+	number := func(n uint64) *uint64 { return &n }
+	share := func(name, at string) events.DisclosureRecorded {
+		return events.DisclosureRecorded{
+			Occurred:  events.Occurred{At: at + "T00:00:00Z", Precision: "day"},
+			Recipient: events.Recipient{ID: "org:" + strings.ToLower(name), LegalName: name},
+		}
+	}
+	wrong, right, second, gone, maybe := share("A", "2026-01-05"), share("B", "2026-01-04"), share("B", "2026-01-02"), share("C", "2026-01-01"), share("D", "2026-01-01")
+	series := events.SeriesOpened{DisclosureRecorded: share("E", "2000-01-01"), Series: events.Series{First: "2026-01-07T00:00:00Z", Precision: "day"}}
+	got := ui.Summary([]verifier.ShownEntry{
+		{Number: 0, Event: &wrong},
+		{Number: 1, Event: &gone},
+		{Number: 2, Event: &events.DisclosureAmended{DisclosureRecorded: right}, About: number(0)},
+		{Number: 3, Event: &events.DisclosureRetracted{}, About: number(1)},
+		{Number: 4, Event: &second},
+		{Number: 5, Event: &events.DisclosureDisputed{}, About: number(4)},
+		{Number: 6, Event: &series},
+		{Number: 7, Event: &events.SeriesUpdated{Progress: events.SeriesProgress{Count: 5}}, About: number(6)},
+		{Number: 8, Event: &events.SeriesClosed{Progress: events.SeriesProgress{Count: 9}}, About: number(6)},
+		{Number: 9, Event: &events.OnwardReported{Onward: events.Onward{By: "org:b", At: "2026-01-09T00:00:00Z", Precision: "day"},
+			Recipient: events.Recipient{ID: "org:f", LegalName: "F"}}, About: number(4)},
+		{Number: 10, Event: &events.DisclosureDisputed{}, About: number(6)},
+		{Number: 11, Event: &events.DisputeResolved{}, About: number(10)},
+		{Number: 12, Event: &events.PossibleRecorded{DisclosureRecorded: maybe, Period: events.Period{To: "2026-01-08T00:00:00Z"}}},
+		{Number: 13, Event: &events.ConsentGiven{}},
+	})
+	want := []string{
+		"B, 2 since 2 January 2026[disputed]", "E, 9 since 7 January 2026[]",
+		"D, 1 since 8 January 2026[possibly: it is not known whether it happened]", "F, 1 since 9 January 2026[passed on by org:b]",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

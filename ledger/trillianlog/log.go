@@ -27,6 +27,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/google/trillian"
 	"github.com/google/trillian/types"
@@ -82,6 +83,8 @@ type Log struct {
 	integrate func(ctx context.Context, treeID int64) error
 	logger    *zap.Logger
 	treeID    int64
+
+	waiting atomic.Pointer[error] // the error that the newest call waits to pass
 
 	adding sync.Mutex
 	size   uint64 // a root of at least this size was seen; guarded by adding

@@ -41,6 +41,11 @@ func (l *Log) call(ctx context.Context, method string, f func() error) error {
 	pause := backoff{next: 10 * time.Millisecond, limit: 2 * time.Second}
 	for {
 		err := f()
+		if err == nil || !transient(err) {
+			l.waiting.Store(nil)
+		} else {
+			l.waiting.Store(&err)
+		}
 		if err == nil {
 			return nil
 		}
@@ -61,6 +66,14 @@ func (l *Log) call(ctx context.Context, method string, f func() error) error {
 			return fmt.Errorf("%w; the last answer was: %w", ended, err)
 		}
 	}
+}
+
+// Waiting returns the error that a call waits to pass, nil while the server answers.
+func (l *Log) Waiting() error {
+	if err := l.waiting.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // transient tells errors that pass by themselves. Trillian on MySQL gives a

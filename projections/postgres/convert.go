@@ -3,6 +3,8 @@ package postgres
 import (
 	"time"
 
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/projections"
 	"github.com/sharetrail/sharetrail/projections/postgres/viewdb"
@@ -10,11 +12,26 @@ import (
 
 func fromEntry(r viewdb.EntriesRow) projections.Entry {
 	return projections.Entry{
-		Party: projections.PartyID(r.Party), Number: uint64(r.Number), Version: uint64(r.Version),
+		Party: projections.PartyID(r.Party), Number: uint64(r.Number),
 		Index: uint64(r.LeafIndex), EventID: events.ID(r.EventID), Type: r.EventType, Recorded: time.UnixMilli(r.RecordedMs).UTC(),
 		OccurredAt: r.OccurredAt, RecipientID: r.RecipientID, Recipient: r.Recipient,
-		Country: r.Country, Category: r.Category, Facts: r.Facts, Private: r.Private,
+		Country: r.Country, Category: r.Category, Facts: r.Facts, About: fromAbout(r.About), Private: r.Private,
 	}
+}
+
+func toAbout(index *uint64) (about pgtype.Int8) {
+	if index != nil {
+		about = pgtype.Int8{Int64: int64(*index), Valid: true}
+	}
+	return about
+}
+
+func fromAbout(about pgtype.Int8) *uint64 {
+	if !about.Valid {
+		return nil
+	}
+	index := uint64(about.Int64)
+	return &index
 }
 
 func toRecipient(d *projections.Description) viewdb.Recipient {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/sharetrail/sharetrail/events"
@@ -163,7 +164,8 @@ func addEntries(ctx context.Context, q *viewdb.Queries, all []projections.Entry)
 	for i := range all {
 		e := &all[i]
 		rows[i] = viewdb.InsertEntriesParams{
-			Party: int64(e.Party), Number: int64(e.Number), Version: int64(e.Version), LeafIndex: int64(e.Index), Private: e.Private,
+			Party: int64(e.Party), Number: int64(e.Number), LeafIndex: int64(e.Index),
+			About: toAbout(e.About), Kind: pgtype.Text{String: string(e.Kind()), Valid: e.Kind() != projections.KindShare}, Private: e.Private,
 		}
 	}
 	_, err := q.InsertEntries(ctx, rows)
@@ -172,10 +174,6 @@ func addEntries(ctx context.Context, q *viewdb.Queries, all []projections.Entry)
 
 // Entries implements [projections.Entries].
 func (v *View) Entries(ctx context.Context, q projections.EntryQuery) (page projections.EntryPage, err error) {
-	newest := int64(math.MaxInt64)
-	if q.AsRecorded {
-		newest = 0
-	}
 	err = v.snapshot(ctx, func(db *viewdb.Queries) error {
 		at, err := db.Progress(ctx)
 		if err != nil {
@@ -189,29 +187,44 @@ func (v *View) Entries(ctx context.Context, q projections.EntryQuery) (page proj
 		} else if !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
-		rows, err := db.Entries(ctx, viewdb.EntriesParams{
-			Party: int64(q.Party), First: int64(min(q.From, math.MaxInt64)), UpTo: int64(min(q.UpTo, math.MaxInt64)),
-			Newest: newest, Most: int32(q.Limit),
+		if page.Entries, err = entries(ctx, db, &q); err != nil || !q.Later || len(page.Entries) == 0 {
+			return err
+		}
+		later, err := db.Later(ctx, viewdb.LaterParams{
+			Party: int64(q.Party), UpTo: number(q.UpTo),
+			First: number(page.Entries[0].Index), Last: number(page.Entries[len(page.Entries)-1].Index),
 		})
-		for _, r := range rows {
-			page.Entries = append(page.Entries, fromEntry(r))
+		for _, r := range later {
+			page.Later = append(page.Later, fromEntry(viewdb.EntriesRow(r)))
 		}
 		return err
 	})
 	return page, err
 }
 
-// Versions implements [projections.Entries].
-func (v *View) Versions(ctx context.Context, party projections.PartyID, number uint64) (all []projections.Entry, err error) {
-	err = v.snapshot(ctx, func(db *viewdb.Queries) error {
-		rows, err := db.EntryVersions(ctx, viewdb.EntryVersionsParams{Party: int64(party), Number: int64(min(number, math.MaxInt64))})
-		for _, r := range rows {
-			all = append(all, fromEntry(viewdb.EntriesRow(r)))
+func entries(ctx context.Context, db *viewdb.Queries, q *projections.EntryQuery) (all []projections.Entry, err error) {
+	var rows []viewdb.EntriesRow
+	if q.Kind == "" || q.Kind == projections.KindShare {
+		rows, err = db.Entries(ctx, viewdb.EntriesParams{
+			Party: int64(q.Party), First: number(q.From), UpTo: number(q.UpTo), AllKinds: q.Kind == "", Most: int32(q.Limit),
+		})
+	} else {
+		var some []viewdb.EntriesOfKindRow
+		some, err = db.EntriesOfKind(ctx, viewdb.EntriesOfKindParams{
+			Party: int64(q.Party), First: number(q.From), UpTo: number(q.UpTo), Kind: string(q.Kind), Most: int32(q.Limit),
+		})
+		for _, r := range some {
+			rows = append(rows, viewdb.EntriesRow(r))
 		}
-		return err
-	})
+	}
+	for _, r := range rows {
+		all = append(all, fromEntry(r))
+	}
 	return all, err
 }
+
+// number is what a column holds: no number in it is greater.
+func number(n uint64) int64 { return int64(min(n, math.MaxInt64)) }
 
 // Recipients implements [projections.Recipients].
 func (v *View) Recipients(ctx context.Context, q projections.RecipientQuery) (page projections.RecipientPage, err error) {

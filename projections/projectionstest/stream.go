@@ -16,8 +16,8 @@ const (
 	StreamName = "sharetrail-views"
 )
 
-// Stream writes a ledger's stream without the ledger: enrolments and shares as a
-// ledger seals them, some thousand times as fast, and events that no ledger
+// Stream writes a ledger's stream without the ledger: enrolments, shares and their
+// amendments as a ledger seals them, some thousand times as fast, and events that no ledger
 // would write. Log is where they are read.
 type Stream struct {
 	Log     *pubsubtest.Log
@@ -27,6 +27,7 @@ type Stream struct {
 	secrets *keystore.Secrets
 	next    map[string]uint64 // number of each party's next entry
 	parties map[string]keystore.Party
+	leaves  []events.Hash
 }
 
 // NewStream returns an empty stream with a keystore of its own.
@@ -92,8 +93,25 @@ func (s *Stream) Share(recipient string, subjects ...string) uint64 {
 // ShareWith is Share that first lets change spoil what is sealed for a party.
 func (s *Stream) ShareWith(change func(name string, d *keystore.Draw), recipient string, subjects ...string) uint64 {
 	s.t.Helper()
+	share := s.share(recipient, subjects)
+	return s.tell(&share, nil, change, recipient, subjects)
+}
+
+// Amend records an amendment of the share at an index, to the parties of that
+// share, and returns its own index.
+func (s *Stream) Amend(index uint64, recipient string, subjects ...string) uint64 {
+	s.t.Helper()
+	amended := &events.DisclosureAmended{
+		DisclosureRecorded: s.share(recipient, subjects),
+		Amendment:          events.Amendment{Version: 1, Kind: "correct", Reason: "it was otherwise", Changed: []string{"purposes"}},
+	}
+	return s.tell(amended, &index, nil, recipient, subjects)
+}
+
+// share is a share as it would be recorded next.
+func (s *Stream) share(recipient string, subjects []string) events.DisclosureRecorded {
 	index := s.Log.Append(StreamName)
-	share := &events.DisclosureRecorded{
+	return events.DisclosureRecorded{
 		Occurred:   events.Occurred{At: time.UnixMilli(int64(index) * 1000).UTC().Format(time.RFC3339)},
 		Reasons:    []events.Reason{events.CompleteTransaction},
 		Purposes:   []string{fmt.Sprint("purpose of share ", index)},
@@ -103,6 +121,12 @@ func (s *Stream) ShareWith(change func(name string, d *keystore.Draw), recipient
 		Provenance: events.Provenance{Grade: "native"},
 		Extent:     events.Extent{Subjects: uint64(len(subjects))},
 	}
+}
+
+// tell appends an event to the sequences of its parties.
+func (s *Stream) tell(e events.Event, about *uint64, change func(string, *keystore.Draw), recipient string, subjects []string) uint64 {
+	s.t.Helper()
+	index := s.Log.Append(StreamName)
 	var draws []keystore.Draw
 	for i, name := range append([]string{recipient}, subjects...) {
 		p := s.parties[name]
@@ -110,17 +134,18 @@ func (s *Stream) ShareWith(change func(name string, d *keystore.Draw), recipient
 		if i > 0 {
 			private = &events.Private{Description: "order of " + name}
 		}
-		d := keystore.Draw{
-			Key: p.Key, Label: events.EntryLabel(p.Handle, s.next[name]),
-			Content: events.EntryContent(p.Role, s.next[name], p.Identity, private),
+		content := events.EntryContent(p.Role, s.next[name], p.Identity, private)
+		if about != nil {
+			content = events.AboutContent(p.Role, s.next[name], p.Identity, private, *about, s.leaves[*about])
 		}
+		d := keystore.Draw{Key: p.Key, Label: events.EntryLabel(p.Handle, s.next[name]), Content: content}
 		if change != nil {
 			change(name, &d)
 		}
 		s.next[name]++
 		draws = append(draws, d)
 	}
-	s.append(share, draws)
+	s.append(e, draws)
 	return index
 }
 
@@ -134,6 +159,7 @@ func (s *Stream) append(e events.Event, draws []keystore.Draw) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.leaves = append(s.leaves, events.LeafHash(stored.Leaf))
 	data := stored.Marshal()
 	s.Log.Append(StreamName, events.Proposed{
 		ID: id, Type: e.Type(), Data: data, Metadata: s.secrets.Provenance(index, id, e.Type(), data),

@@ -3,6 +3,7 @@ package projectionstest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -18,7 +19,8 @@ func TestStore(t *testing.T, e Engine) {
 	for name, test := range map[string]func(*testing.T, Place){
 		"rows and position move together": testCommit,
 		"runners fence each other":        testFence,
-		"versions of a row":               testVersions,
+		"what became of entries":          testLater,
+		"kinds of entries":                testKinds,
 		"pages under one snapshot":        testPaging,
 		"parked parties":                  testParked,
 		"recipients":                      testRecipients,
@@ -177,30 +179,81 @@ func testFence(t *testing.T, p Place) {
 	}
 }
 
-func testVersions(t *testing.T, p Place) {
+// telling is an entry of another type about an earlier one.
+func telling(typ string, party projections.PartyID, number, index, about uint64) projections.Entry {
+	e := entry(party, number, index)
+	e.Type, e.About = typ, &about
+	return e
+}
+
+func testLater(t *testing.T, p Place) {
 	v := openView(t, p.MustOpen(t, Origin), 1)
-	commit(t, v, 3, additions(entry(7, 0, 1), entry(7, 1, 2)))
-	amended := entry(7, 0, 5)
-	amended.Version, amended.Type, amended.Country = 1, "DisclosureAmended", "DE"
-	commit(t, v, 6, additions(amended))
+	amended := telling(events.TypeDisclosureAmended, 7, 2, 3, 1)
+	disputed := telling(events.TypeDisclosureDisputed, 7, 3, 4, 1)
+	resolved := telling(events.TypeDisputeResolved, 7, 5, 8, 4)
+	added := telling(events.TypeSubjectsAdded, 7, 4, 6, 1)
+	retracted := telling(events.TypeDisclosureRetracted, 7, 6, 9, 2)
+	commit(t, v, 10, additions(entry(7, 0, 1), entry(8, 0, 1), entry(7, 1, 2), amended, disputed, added, resolved, retracted,
+		telling(events.TypeDisclosureRetracted, 8, 1, 5, 1)))
+	all := []projections.Entry{entry(7, 0, 1), entry(7, 1, 2), amended, disputed, added, resolved, retracted}
+	shares := []projections.Entry{entry(7, 0, 1), entry(7, 1, 2), added}
 	for name, c := range map[string]struct {
-		query projections.EntryQuery
-		want  projections.Entry
+		query         projections.EntryQuery
+		entries, tell []projections.Entry
 	}{
-		"newest":             {projections.EntryQuery{Party: 7}, amended},
-		"before the change":  {projections.EntryQuery{Party: 7, UpTo: 4}, entry(7, 0, 1)},
-		"at the change":      {projections.EntryQuery{Party: 7, UpTo: 5}, amended},
-		"as recorded":        {projections.EntryQuery{Party: 7, AsRecorded: true}, entry(7, 0, 1)},
-		"as recorded, later": {projections.EntryQuery{Party: 7, AsRecorded: true, UpTo: 9}, entry(7, 0, 1)},
+		"all, and no more":       {projections.EntryQuery{}, all, nil},
+		"shares":                 {projections.EntryQuery{Kind: projections.KindShare}, shares, nil},
+		"shares, and their lot":  {projections.EntryQuery{Kind: projections.KindShare, Later: true}, shares, []projections.Entry{amended, disputed, added, resolved, retracted}},
+		"the first share":        {projections.EntryQuery{Kind: projections.KindShare, Later: true, Limit: 1}, shares[:1], []projections.Entry{amended, disputed, added, resolved}},
+		"the second share":       {projections.EntryQuery{Kind: projections.KindShare, Later: true, Limit: 1, From: 1}, shares[1:2], []projections.Entry{retracted}},
+		"the third share":        {projections.EntryQuery{Kind: projections.KindShare, Later: true, Limit: 1, From: 2}, shares[2:], nil},
+		"before the resolution":  {projections.EntryQuery{Kind: projections.KindShare, Later: true, Limit: 1, UpTo: 7}, shares[:1], []projections.Entry{amended, disputed, added}},
+		"before the people came": {projections.EntryQuery{Kind: projections.KindShare, Later: true, UpTo: 5}, shares[:2], []projections.Entry{amended, disputed}},
+		"at the amendment":       {projections.EntryQuery{Kind: projections.KindShare, Later: true, UpTo: 3}, shares[:2], []projections.Entry{amended}},
+		"before the amendment":   {projections.EntryQuery{Kind: projections.KindShare, Later: true, UpTo: 2}, shares[:2], nil},
 	} {
+		c.query.Party = 7
 		page := list(t, v, c.query)
-		if diff := cmp.Diff([]projections.Entry{c.want, entry(7, 1, 2)}, page.Entries); diff != "" {
+		if diff := cmp.Diff(c.entries, page.Entries); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+		slices.SortFunc(page.Later, func(a, b projections.Entry) int { return int(a.Index) - int(b.Index) })
+		page.Later = slices.CompactFunc(page.Later, func(a, b projections.Entry) bool { return a.Index == b.Index })
+		if diff := cmp.Diff(c.tell, page.Later); diff != "" {
+			t.Errorf("%s: what became of them (-want +got):\n%s", name, diff)
+		}
 	}
-	all, err := v.Versions(t.Context(), 7, 0)
-	if diff := cmp.Diff([]projections.Entry{entry(7, 0, 1), amended}, all); diff != "" || err != nil {
-		t.Errorf("versions (-want +got), %v:\n%s", err, diff)
+}
+
+func testKinds(t *testing.T, p Place) {
+	v := openView(t, p.MustOpen(t, Origin), 1)
+	var all []projections.Entry
+	want := map[projections.Kind][]projections.Entry{}
+	for i, typ := range events.Types() {
+		if typ == events.TypeEnrolled || typ == events.TypeClosed {
+			continue
+		}
+		e := entry(7, uint64(i), uint64(i))
+		e.Type = typ
+		all = append(all, e)
+		want[e.Kind()] = append(want[e.Kind()], e)
+	}
+	commit(t, v, 100, additions(all...))
+	if len(want) != 5 {
+		t.Errorf("there are %d kinds", len(want))
+	}
+	for kind, entries := range want {
+		if diff := cmp.Diff(entries, list(t, v, projections.EntryQuery{Party: 7, Kind: kind}).Entries); diff != "" {
+			t.Errorf("of kind %s (-want +got):\n%s", kind, diff)
+		}
+		last := entries[len(entries)-1:]
+		got := list(t, v, projections.EntryQuery{Party: 7, Kind: kind, From: last[0].Number, UpTo: last[0].Index, Limit: 1})
+		if diff := cmp.Diff(last, got.Entries); diff != "" {
+			t.Errorf("the last of kind %s (-want +got):\n%s", kind, diff)
+		}
+		if last[0].Index > 0 && len(list(t, v, projections.EntryQuery{Party: 7, Kind: kind, UpTo: last[0].Index - 1}).Entries) != len(entries)-1 {
+			t.Errorf("of kind %s, the last one is seen before it was recorded", kind)
+		}
 	}
 }
 
@@ -222,9 +275,7 @@ func testPaging(t *testing.T, p Place) {
 		}
 		from = got[len(got)-1].Number + 1
 		next := page.Next
-		later := entry(7, from-1, next)
-		later.Version = 1
-		commit(t, v, next+1, additions(entry(7, next, next), later))
+		commit(t, v, next+1, additions(entry(7, next, next)))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("pages (-want +got):\n%s", diff)

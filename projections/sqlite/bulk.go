@@ -75,7 +75,7 @@ func prepareWriters(ctx context.Context, db *sql.DB) (w writers, err error) {
 	if err != nil {
 		return w, errors.Join(err, w.close())
 	}
-	w.entries, err = prepareBulk(ctx, db, "entry", []string{"party", "number", "version", "leaf_index", "private"}, "")
+	w.entries, err = prepareBulk(ctx, db, "entry", []string{"party", "number", "leaf_index", "about", "kind", "private"}, "")
 	if err != nil {
 		return w, errors.Join(err, w.close())
 	}
@@ -110,7 +110,9 @@ func (w *writers) addEntries(ctx context.Context, tx *sql.Tx, all []projections.
 	}
 	return w.entries.write(ctx, tx, len(all), func(values []any, i int) []any {
 		e := &all[i]
-		return append(values, int64(e.Party), int64(e.Number), int64(e.Version), int64(e.Index), e.Private)
+		kind, share := string(e.Kind()), e.Kind() == projections.KindShare
+		return append(values, int64(e.Party), int64(e.Number), int64(e.Index),
+			toAbout(e.About), sql.NullString{String: kind, Valid: !share}, e.Private)
 	})
 }
 

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"database/sql"
 	"time"
 
 	"github.com/sharetrail/sharetrail/events"
@@ -10,11 +11,26 @@ import (
 
 func fromEntry(r viewdb.EntriesRow) projections.Entry {
 	return projections.Entry{
-		Party: projections.PartyID(r.Party), Number: uint64(r.Number), Version: uint64(r.Version),
+		Party: projections.PartyID(r.Party), Number: uint64(r.Number),
 		Index: uint64(r.LeafIndex), EventID: events.ID(r.EventID), Type: r.EventType, Recorded: time.UnixMilli(r.RecordedMs).UTC(),
 		OccurredAt: r.OccurredAt, RecipientID: r.RecipientID, Recipient: r.Recipient,
-		Country: r.Country, Category: r.Category, Facts: r.Facts, Private: r.Private,
+		Country: r.Country, Category: r.Category, Facts: r.Facts, About: fromAbout(r.About), Private: r.Private,
 	}
+}
+
+func toAbout(index *uint64) (about sql.NullInt64) {
+	if index != nil {
+		about = sql.NullInt64{Int64: int64(*index), Valid: true}
+	}
+	return about
+}
+
+func fromAbout(about sql.NullInt64) *uint64 {
+	if !about.Valid {
+		return nil
+	}
+	index := uint64(about.Int64)
+	return &index
 }
 
 func toRecipient(d *projections.Description) viewdb.Recipient {

@@ -151,6 +151,15 @@ func (s *Server) serve() error {
 // server and ends with it.
 func (s *Server) Conn() *grpc.ClientConn { return s.conn }
 
+// Serve takes calls from other processes too, until the server is closed. Whoever
+// reaches l may read and add leaves, so it should be a private socket.
+func (s *Server) Serve(l net.Listener) error {
+	if err := s.grpc.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return fmt.Errorf("serving Trillian: %w", err)
+	}
+	return nil
+}
+
 // Integrate sequences all leaves of a tree that follow its root without a hole,
 // and returns how many. When it returns nil they are in the tree and on disk.
 func (s *Server) Integrate(ctx context.Context, treeID int64) (n int, err error) {
@@ -193,6 +202,24 @@ func (s *Server) shutdown() error {
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("closing Trillian: %w", err)
+	}
+	return nil
+}
+
+// IntegrateAll integrates every tree, as the signer of a deployment does: for a
+// server whose clients leave that to it.
+func (s *Server) IntegrateAll(ctx context.Context) error {
+	for id, tree := range s.admin.trees() {
+		snapshot, err := s.log.SnapshotForTree(ctx, tree)
+		if snapshot != nil {
+			snapshot.Close()
+		}
+		if tree.Deleted || errors.Is(err, storage.ErrTreeNeedsInit) {
+			continue
+		}
+		if _, err := s.Integrate(ctx, id); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -4,11 +4,16 @@
 
 package viewdb
 
+import (
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
 type Entry struct {
 	Party     int64
 	Number    int64
-	Version   int64
 	LeafIndex int64
+	About     pgtype.Int8
+	Kind      pgtype.Text
 	Private   string
 }
 

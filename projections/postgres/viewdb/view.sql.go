@@ -7,6 +7,8 @@ package viewdb
 
 import (
 	"context"
+
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 const advance = `-- name: Advance :execrows
@@ -69,28 +71,26 @@ func (q *Queries) Descriptions(ctx context.Context, party int64) ([]Recipient, e
 }
 
 const entries = `-- name: Entries :many
-SELECT e.party, e.number, e.version, e.leaf_index, e.private,
+SELECT e.party, e.number, e.leaf_index, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
-WHERE e.party = $1 AND e.number >= $2 AND e.version = (
-	SELECT max(v.version) FROM entry v
-	WHERE v.party = e.party AND v.number = e.number AND v.leaf_index <= $3 AND v.version <= $4)
+WHERE e.party = $1 AND e.number >= $2 AND (e.kind IS NULL OR $3::boolean) AND e.leaf_index <= $4
 ORDER BY e.number LIMIT $5
 `
 
 type EntriesParams struct {
-	Party  int64
-	First  int64
-	UpTo   int64
-	Newest int64
-	Most   int32
+	Party    int64
+	First    int64
+	AllKinds bool
+	UpTo     int64
+	Most     int32
 }
 
 type EntriesRow struct {
 	Party       int64
 	Number      int64
-	Version     int64
 	LeafIndex   int64
+	About       pgtype.Int8
 	Private     string
 	EventID     []byte
 	EventType   string
@@ -107,8 +107,8 @@ func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]EntriesRow,
 	rows, err := q.db.Query(ctx, entries,
 		arg.Party,
 		arg.First,
+		arg.AllKinds,
 		arg.UpTo,
-		arg.Newest,
 		arg.Most,
 	)
 	if err != nil {
@@ -121,8 +121,8 @@ func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]EntriesRow,
 		if err := rows.Scan(
 			&i.Party,
 			&i.Number,
-			&i.Version,
 			&i.LeafIndex,
+			&i.About,
 			&i.Private,
 			&i.EventID,
 			&i.EventType,
@@ -144,22 +144,27 @@ func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]EntriesRow,
 	return items, nil
 }
 
-const entryVersions = `-- name: EntryVersions :many
-SELECT e.party, e.number, e.version, e.leaf_index, e.private,
+const entriesOfKind = `-- name: EntriesOfKind :many
+SELECT e.party, e.number, e.leaf_index, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
-FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index WHERE e.party = $1 AND e.number = $2 ORDER BY e.version
+FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
+WHERE e.party = $1 AND e.number >= $2 AND e.kind = $3::text AND e.leaf_index <= $4
+ORDER BY e.number LIMIT $5
 `
 
-type EntryVersionsParams struct {
-	Party  int64
-	Number int64
+type EntriesOfKindParams struct {
+	Party int64
+	First int64
+	Kind  string
+	UpTo  int64
+	Most  int32
 }
 
-type EntryVersionsRow struct {
+type EntriesOfKindRow struct {
 	Party       int64
 	Number      int64
-	Version     int64
 	LeafIndex   int64
+	About       pgtype.Int8
 	Private     string
 	EventID     []byte
 	EventType   string
@@ -172,20 +177,26 @@ type EntryVersionsRow struct {
 	Facts       string
 }
 
-func (q *Queries) EntryVersions(ctx context.Context, arg EntryVersionsParams) ([]EntryVersionsRow, error) {
-	rows, err := q.db.Query(ctx, entryVersions, arg.Party, arg.Number)
+func (q *Queries) EntriesOfKind(ctx context.Context, arg EntriesOfKindParams) ([]EntriesOfKindRow, error) {
+	rows, err := q.db.Query(ctx, entriesOfKind,
+		arg.Party,
+		arg.First,
+		arg.Kind,
+		arg.UpTo,
+		arg.Most,
+	)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []EntryVersionsRow
+	var items []EntriesOfKindRow
 	for rows.Next() {
-		var i EntryVersionsRow
+		var i EntriesOfKindRow
 		if err := rows.Scan(
 			&i.Party,
 			&i.Number,
-			&i.Version,
 			&i.LeafIndex,
+			&i.About,
 			&i.Private,
 			&i.EventID,
 			&i.EventType,
@@ -210,9 +221,87 @@ func (q *Queries) EntryVersions(ctx context.Context, arg EntryVersionsParams) ([
 type InsertEntriesParams struct {
 	Party     int64
 	Number    int64
-	Version   int64
 	LeafIndex int64
+	About     pgtype.Int8
+	Kind      pgtype.Text
 	Private   string
+}
+
+const later = `-- name: Later :many
+SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
+FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
+WHERE e.party = $1 AND e.about >= $2::bigint AND e.about <= $3::bigint AND e.leaf_index <= $4
+UNION ALL
+SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
+FROM entry t JOIN entry e ON e.party = t.party AND e.about = t.leaf_index JOIN fact f ON f.leaf_index = e.leaf_index
+WHERE t.party = $1 AND t.about >= $2::bigint AND t.about <= $3::bigint AND t.kind = 'later' AND e.leaf_index <= $4
+`
+
+type LaterParams struct {
+	Party int64
+	First int64
+	Last  int64
+	UpTo  int64
+}
+
+type LaterRow struct {
+	Party       int64
+	Number      int64
+	LeafIndex   int64
+	About       pgtype.Int8
+	Private     string
+	EventID     []byte
+	EventType   string
+	RecordedMs  int64
+	OccurredAt  string
+	RecipientID string
+	Recipient   string
+	Country     string
+	Category    string
+	Facts       string
+}
+
+// What is about the leaves from first to last, and what is about that again.
+func (q *Queries) Later(ctx context.Context, arg LaterParams) ([]LaterRow, error) {
+	rows, err := q.db.Query(ctx, later,
+		arg.Party,
+		arg.First,
+		arg.Last,
+		arg.UpTo,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LaterRow
+	for rows.Next() {
+		var i LaterRow
+		if err := rows.Scan(
+			&i.Party,
+			&i.Number,
+			&i.LeafIndex,
+			&i.About,
+			&i.Private,
+			&i.EventID,
+			&i.EventType,
+			&i.RecordedMs,
+			&i.OccurredAt,
+			&i.RecipientID,
+			&i.Recipient,
+			&i.Country,
+			&i.Category,
+			&i.Facts,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const park = `-- name: Park :exec

@@ -33,8 +33,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.entriesStmt, err = db.PrepareContext(ctx, entries); err != nil {
 		return nil, fmt.Errorf("error preparing query Entries: %w", err)
 	}
-	if q.entryVersionsStmt, err = db.PrepareContext(ctx, entryVersions); err != nil {
-		return nil, fmt.Errorf("error preparing query EntryVersions: %w", err)
+	if q.entriesOfKindStmt, err = db.PrepareContext(ctx, entriesOfKind); err != nil {
+		return nil, fmt.Errorf("error preparing query EntriesOfKind: %w", err)
+	}
+	if q.laterStmt, err = db.PrepareContext(ctx, later); err != nil {
+		return nil, fmt.Errorf("error preparing query Later: %w", err)
 	}
 	if q.parkStmt, err = db.PrepareContext(ctx, park); err != nil {
 		return nil, fmt.Errorf("error preparing query Park: %w", err)
@@ -80,9 +83,14 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing entriesStmt: %w", cerr)
 		}
 	}
-	if q.entryVersionsStmt != nil {
-		if cerr := q.entryVersionsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing entryVersionsStmt: %w", cerr)
+	if q.entriesOfKindStmt != nil {
+		if cerr := q.entriesOfKindStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing entriesOfKindStmt: %w", cerr)
+		}
+	}
+	if q.laterStmt != nil {
+		if cerr := q.laterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing laterStmt: %w", cerr)
 		}
 	}
 	if q.parkStmt != nil {
@@ -167,7 +175,8 @@ type Queries struct {
 	advanceStmt       *sql.Stmt
 	descriptionsStmt  *sql.Stmt
 	entriesStmt       *sql.Stmt
-	entryVersionsStmt *sql.Stmt
+	entriesOfKindStmt *sql.Stmt
+	laterStmt         *sql.Stmt
 	parkStmt          *sql.Stmt
 	parkedStmt        *sql.Stmt
 	parkedPartyStmt   *sql.Stmt
@@ -185,7 +194,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		advanceStmt:       q.advanceStmt,
 		descriptionsStmt:  q.descriptionsStmt,
 		entriesStmt:       q.entriesStmt,
-		entryVersionsStmt: q.entryVersionsStmt,
+		entriesOfKindStmt: q.entriesOfKindStmt,
+		laterStmt:         q.laterStmt,
 		parkStmt:          q.parkStmt,
 		parkedStmt:        q.parkedStmt,
 		parkedPartyStmt:   q.parkedPartyStmt,

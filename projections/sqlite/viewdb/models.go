@@ -4,11 +4,16 @@
 
 package viewdb
 
+import (
+	"database/sql"
+)
+
 type Entry struct {
 	Party     int64
 	Number    int64
-	Version   int64
 	LeafIndex int64
+	About     sql.NullInt64
+	Kind      sql.NullString
 	Private   string
 }
 

@@ -33,21 +33,34 @@ SELECT unnest(@leaf_indices::bigint[]), unnest(@event_ids::bytea[]), unnest(@eve
 ON CONFLICT DO NOTHING;
 
 -- name: InsertEntries :copyfrom
-INSERT INTO entry (party, number, version, leaf_index, private) VALUES (@party, @number, @version, @leaf_index, @private);
+INSERT INTO entry (party, number, leaf_index, about, kind, private)
+VALUES (@party, @number, @leaf_index, @about, @kind, @private);
 
 -- name: Entries :many
-SELECT e.party, e.number, e.version, e.leaf_index, e.private,
+SELECT e.party, e.number, e.leaf_index, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
-WHERE e.party = @party AND e.number >= @first AND e.version = (
-	SELECT max(v.version) FROM entry v
-	WHERE v.party = e.party AND v.number = e.number AND v.leaf_index <= @up_to AND v.version <= @newest)
+WHERE e.party = @party AND e.number >= @first AND (e.kind IS NULL OR @all_kinds::boolean) AND e.leaf_index <= @up_to
 ORDER BY e.number LIMIT @most;
 
--- name: EntryVersions :many
-SELECT e.party, e.number, e.version, e.leaf_index, e.private,
+-- name: EntriesOfKind :many
+SELECT e.party, e.number, e.leaf_index, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
-FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index WHERE e.party = @party AND e.number = @number ORDER BY e.version;
+FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
+WHERE e.party = @party AND e.number >= @first AND e.kind = @kind::text AND e.leaf_index <= @up_to
+ORDER BY e.number LIMIT @most;
+
+-- name: Later :many
+-- What is about the leaves from first to last, and what is about that again.
+SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
+FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
+WHERE e.party = @party AND e.about >= @first::bigint AND e.about <= @last::bigint AND e.leaf_index <= @up_to
+UNION ALL
+SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
+FROM entry t JOIN entry e ON e.party = t.party AND e.about = t.leaf_index JOIN fact f ON f.leaf_index = e.leaf_index
+WHERE t.party = @party AND t.about >= @first::bigint AND t.about <= @last::bigint AND t.kind = 'later' AND e.leaf_index <= @up_to;
 
 -- name: PutRecipients :exec
 INSERT INTO recipient (party, digest, id, legal_name, address, contact, representative, country, category, role,

@@ -37,16 +37,20 @@ CREATE TABLE fact (
 	facts        TEXT NOT NULL -- JSON of the event
 ) STRICT;
 
--- Entries of parties. Version 0 is as recorded and stays; what changes an entry
--- adds a version under the leaf of the event that changed it.
+-- Entries of parties, as recorded; what becomes of one is another entry, about its
+-- leaf. The columns that the indexes are on are NULL for a share: most entries are
+-- shares, and cost no place in an index.
 CREATE TABLE entry (
 	party      INTEGER NOT NULL,
 	number     INTEGER NOT NULL, -- the party's entry number
-	version    INTEGER NOT NULL,
-	leaf_index INTEGER NOT NULL, -- of the event that made this version: its fact
+	leaf_index INTEGER NOT NULL, -- of its event: its fact
+	about      INTEGER, -- leaf of the earlier record of the party that it is about, if any
+	kind       TEXT, -- what sort of record it is; NULL for a share
 	private    TEXT NOT NULL, -- JSON of the party's own slot; empty if it has none
-	PRIMARY KEY (party, number, version)
+	PRIMARY KEY (party, number)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX entry_about ON entry (party, about) WHERE about IS NOT NULL;
+CREATE INDEX entry_kind ON entry (party, kind, number) WHERE kind IS NOT NULL;
 
 -- What recipients were like, once for each description that shares gave of them.
 CREATE TABLE recipient (
