@@ -13,7 +13,6 @@ import (
 var notRun = map[string]string{
 	"git clone https://github.com/sharetrail/sharetrail && cd sharetrail": "this test is of the clone at hand",
 	"go test ./...": "this test is one of them",
-	"sharetrail serve --listen 127.0.0.1:8080": "it runs until it is stopped, and the port may be taken; TestPages starts it at a free one",
 }
 
 // asInstalled are the programs that the README runs from their sources; building
@@ -45,9 +44,8 @@ func blocksOf(t *testing.T, path string) (all []block) {
 // empty directory, as a reader would, and wants what it shows of the output.
 func TestReadme(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	r := &reader{t: t, dir: t.TempDir()}
 	said, ran := "", 0
-	env := os.Environ() // of the reader's terminal: what a block exports stays
 	skipped := map[string]bool{}
 	for _, b := range blocksOf(t, "../../README.md") {
 		switch b.lang {
@@ -70,12 +68,7 @@ func TestReadme(t *testing.T) {
 		if len(lines) == 0 {
 			continue
 		}
-		said = runBlock(t, dir, env, b.line, strings.Join(lines, "\n"))
-		for _, line := range lines {
-			if set, ok := strings.CutPrefix(line, "export "); ok {
-				env = append(env, set)
-			}
-		}
+		said = r.run(b.line, lines)
 		ran++
 	}
 	for line, why := range notRun {
@@ -88,32 +81,53 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// runBlock runs lines in a shell that stops at the first that fails, and returns
-// what they say. DIR is the ledger that an earlier block has made; a block that uses
-// its socket gets a server.
-func runBlock(t *testing.T, dir string, env []string, line int, script string) string {
-	t.Helper()
-	ledger := filepath.Join(dir, "ledger")
-	if strings.Contains(script, "DIR/") {
-		if _, err := exec.LookPath("curl"); err != nil && strings.Contains(script, "curl") && os.Getenv("SHARETRAIL_REQUIRE_BACKENDS") != "1" {
-			t.Logf("README.md:%d is not run: %v", line, err)
-			return ""
+// reader is somebody with a shell in an empty directory, and a second one for a
+// server.
+type reader struct {
+	t   *testing.T
+	dir string
+	env []string // what was exported
+}
+
+const serveVerb = "sharetrail serve"
+
+// run runs lines in a shell that stops at the first that fails, and returns what
+// they say. A server, which a line starts or whose socket a line uses, runs until
+// they are done. DIR is the ledger that an earlier block has made.
+func (r *reader) run(line int, lines []string) string {
+	r.t.Helper()
+	var script []string
+	var server []string // its arguments
+	for _, l := range lines {
+		switch {
+		case strings.HasPrefix(l, serveVerb): // on a free port: the one it shows may be taken
+			server = append([]string{}, strings.Fields(strings.ReplaceAll(l[len(serveVerb):], ":8080", ":0"))...)
+			continue
+		case strings.HasPrefix(l, "export "):
+			r.env = append(r.env, strings.TrimPrefix(l, "export "))
+		case strings.Contains(l, "DIR/") && server == nil:
+			server = []string{}
 		}
-		p := startServe(t, ledger)
+		script = append(script, asInstalled.Replace(strings.ReplaceAll(strings.ReplaceAll(l, "DIR/", "ledger/"), "curl ", "curl --fail --silent --show-error ")))
+	}
+	if server != nil {
+		p := startServe(r.t, filepath.Join(r.dir, "ledger"), server...)
 		defer func() {
 			if err := p.signal(os.Interrupt); err != nil {
-				t.Errorf("stopping the server: %v\n%s", err, &p.stderr)
+				r.t.Errorf("stopping the server: %v\n%s", err, &p.stderr)
 			}
 		}()
-		script = strings.ReplaceAll(script, "DIR/", "ledger/")
-		script = strings.ReplaceAll(script, "curl ", "curl --fail --silent --show-error ")
 	}
-	cmd := exec.CommandContext(t.Context(), "sh", "-eu")
-	cmd.Env = env
-	cmd.Dir, cmd.Stdin = dir, strings.NewReader(asInstalled.Replace(script)+"\n")
+	text := strings.Join(script, "\n") + "\n"
+	if _, err := exec.LookPath("curl"); err != nil && strings.Contains(text, "curl ") && os.Getenv("SHARETRAIL_REQUIRE_BACKENDS") != "1" {
+		r.t.Logf("README.md:%d is not run: %v", line, err)
+		return ""
+	}
+	cmd := exec.CommandContext(r.t.Context(), "sh", "-eu")
+	cmd.Dir, cmd.Env, cmd.Stdin = r.dir, append(os.Environ(), r.env...), strings.NewReader(text)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Fatalf("README.md:%d: %v\n%s\n%s", line, err, script, out)
+		r.t.Fatalf("README.md:%d: %v\n%s\n%s", line, err, text, out)
 	}
 	return string(out)
 }
