@@ -106,7 +106,7 @@ func fsck(ctx context.Context, cfg instanceConfig) (c Checked, err error) {
 	if err != nil {
 		return c, err
 	}
-	store, err := in.openStore(ctx, cfg.eventStore)
+	store, err := in.openStore(ctx, cfg)
 	if err != nil {
 		return c, err
 	}

@@ -47,8 +47,10 @@ type instance struct {
 	actors  *actor.Store
 	doors   []door
 	url     string // of the pages, if there is a network listener
-	log     *zap.Logger
-	closers []func() error
+
+	nodeAddress string // of the event store, for other programs; mostly empty
+	log         *zap.Logger
+	closers     []func() error
 }
 
 type instanceConfig struct {
@@ -60,8 +62,11 @@ type instanceConfig struct {
 	// ends with the verb, and nobody else must come to depend on it.
 	private bool
 	tick    time.Duration
-	network listenFlags // where others than the owner may connect, if anywhere
-	log     *zap.Logger
+	// nodeListen is a loopback address at which other programs find the embedded
+	// event store, if anywhere.
+	nodeListen string
+	network    listenFlags // where others than the owner may connect, if anywhere
+	log        *zap.Logger
 	// Addresses of servers that run elsewhere; empty means in this process.
 	eventStore string        // connection string of an EventStoreDB
 	logServer  string        // host:port of a Trillian log server
@@ -107,7 +112,7 @@ func (in *instance) open(ctx context.Context, cfg instanceConfig) error {
 	if err != nil {
 		return err
 	}
-	store, err := in.openStore(ctx, cfg.eventStore)
+	store, err := in.openStore(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -226,16 +231,19 @@ func (in *instance) openKeys(ctx context.Context, cfg instanceConfig) (*keystore
 	return keys, nil
 }
 
-func (in *instance) openStore(ctx context.Context, connection string) (*esdb.Store, error) {
-	conf := esdb.Config{Connection: connection, Logger: in.log.Named("esdb")}
-	if connection == "" {
+func (in *instance) openStore(ctx context.Context, cfg instanceConfig) (*esdb.Store, error) {
+	conf := esdb.Config{Connection: cfg.eventStore, Logger: in.log.Named("esdb")}
+	if cfg.eventStore == "" {
 		node, err := embedded.Open(ctx, embedded.Config{
 			Path: filepath.Join(in.dir, "events.db"), Socket: in.nodeSocket(), Logger: in.log.Named("eventstore"),
+			TCP:       cfg.nodeListen,
+			Protected: func(stream string) bool { return strings.HasPrefix(stream, ledger.Stream("")) },
 		})
 		if err != nil {
 			return nil, err
 		}
 		in.onClose(node.Close)
+		in.nodeAddress = node.TCP()
 		conf.Target = node.Target()
 	}
 	store, err := esdb.Open(ctx, conf)

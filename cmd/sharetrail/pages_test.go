@@ -236,7 +236,7 @@ func (p *process) trust() *verifier.Trust {
 func testReportPage(t *testing.T, p *process) []string {
 	v := p.visitor(t, actor.Reader, nil)
 	_, page := v.get("/report")
-	for typed, rule := range map[string]string{"": "Must be namespace:local", "canary": "Must be namespace:local", "canary:1": "not one of this ledger's"} {
+	for typed, rule := range map[string]string{"": "Say whom the report is about", "canary": "Must be namespace:local", "canary:1": "not one of this ledger's"} {
 		form := hidden(page)
 		form.Set("subject", typed)
 		at, page := v.post("/report", form)
@@ -271,7 +271,7 @@ func testReportPage(t *testing.T, p *process) []string {
 	form.Set("subject", "canary.retracted@example.com")
 	_, page = v.post("/report", form)
 	v.wants(page, "Nobody, as it is now known", "1 record was retracted", "Tailspin Support (sample)", "A record was retracted", "recorded in error",
-		`about <a href="#entry-1">entry 1</a>`, "VERIFIED: 2 entries")
+		`about <a href="#entry-1">entry 1</a>`, `Retracted by <a href="#entry-2">entry 2</a>`, "VERIFIED: 2 entries")
 	if _, page = v.get("/report/" + strings.Repeat("0", 32)); !strings.Contains(page, "Ask for this report again") {
 		t.Errorf("a report of nobody's:\n%s", page)
 	}

@@ -15,7 +15,7 @@ import (
 func serveCommand() *cobra.Command {
 	var f dataFlags
 	var network listenFlags
-	var eventStore, logServer string
+	var eventStore, logServer, nodeListen string
 	var tick time.Duration
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -43,7 +43,10 @@ With --listen, /v1 and the web pages are served to others too, who need a token
 			if tick < 10*time.Millisecond {
 				return errors.New("--tick: must be at least 10ms; leave it out for one second")
 			}
-			cfg.tick, cfg.network = tick, network
+			if nodeListen != "" && cfg.eventStore != "" {
+				return errors.New("--node-listen: is for the event store in this process, and the ledger uses another one; leave one of the two out")
+			}
+			cfg.tick, cfg.network, cfg.nodeListen = tick, network, nodeListen
 			return serveLedger(cmd.Context(), cmd.OutOrStdout(), cfg)
 		},
 	}
@@ -52,6 +55,7 @@ With --listen, /v1 and the web pages are served to others too, who need a token
 	f.registerClock(cmd)
 	cmd.Flags().StringVar(&eventStore, "eventstore", "", "`connection` string of an EventStoreDB, instead of what init was told")
 	cmd.Flags().StringVar(&logServer, "trillian", "", "`host:port` of a Trillian log server, instead of what init was told")
+	cmd.Flags().StringVar(&nodeListen, "node-listen", "", "loopback `host:port` at which other programs on this machine read the event store with clients of their own; they cannot append to the ledger's streams")
 	cmd.Flags().DurationVar(&tick, "tick", time.Second, "time between publications")
 	return cmd
 }
@@ -66,6 +70,9 @@ func serveLedger(ctx context.Context, out io.Writer, cfg instanceConfig) error {
 	g.Go(func() error { return in.run(running) })
 	if in.url != "" {
 		fmt.Fprintf(out, "Pages and /v1, for actors with a token: %s\n", in.url)
+	}
+	if in.nodeAddress != "" {
+		fmt.Fprintf(out, "Event store for other programs: esdb://%s?tls=false\n", in.nodeAddress)
 	}
 	fmt.Fprintf(out, "Serving %s: /v1 on %s. Stop with Ctrl-C.\n", in.ledger.Origin(), filepath.Join(cfg.dir, "api.sock"))
 	return errors.Join(g.Wait(), in.close())

@@ -20,6 +20,18 @@ type shownEntry struct {
 	Index    uint64
 	EventID  string
 	Later    bool
+	Fates    []fate // what later entries say of it
+}
+
+// fate is what a later entry did to a record.
+type fate struct {
+	Word   string // retracted, amended, disputed
+	Number uint64 // of the entry that says so
+}
+
+// fates are the words for what may become of a record.
+var fates = map[string]string{
+	events.TypeDisclosureAmended: "Amended", events.TypeDisclosureRetracted: "Retracted", events.TypeDisclosureDisputed: "Disputed",
 }
 
 // vocabulary is read once: a report asks for it at every value.

@@ -33,7 +33,11 @@ func (s *site) writeReport(v *visit) {
 	written, err := v.v.WriteReport(v.r.Context(), person(typed))
 	var problem *api.ProblemError
 	if errors.As(err, &problem) && len(problem.Errors) > 0 {
-		p := &askPage{pageOf(v.session, "Report about a person", "report"), typed, sentence(problem.Errors[0].Rule + "; " + problem.Errors[0].Next)}
+		text := sentence(problem.Errors[0].Rule + "; " + problem.Errors[0].Next)
+		if person(typed) == "" {
+			text = "Say whom the report is about. Write an address such as ada@example.com."
+		}
+		p := &askPage{pageOf(v.session, "Report about a person", "report"), typed, text}
 		p.Failed = true
 		s.render(v.w, http.StatusUnprocessableEntity, "ask", p)
 		return
@@ -109,6 +113,10 @@ func (p *reportPage) fill(v *verifier.Verdict) {
 	}
 	for _, e := range v.Entries {
 		p.Entries = append(p.Entries, showEntry(e))
+		if word := fates[e.Event.Type()]; word != "" && e.About != nil && *e.About < e.Number {
+			about := &p.Entries[*e.About]
+			about.Fates = append(about.Fates, fate{word, e.Number + 1})
+		}
 	}
 }
 
