@@ -233,6 +233,9 @@ func merged(all []Description) []Description {
 			continue
 		}
 		u := &out[i].Usage
+		if d.Described != nil {
+			out[i].Described = d.Described
+		}
 		u.LastIndex, u.Last = d.LastIndex, d.Last
 		u.Shares += d.Shares
 		u.Subjects += d.Subjects

@@ -101,15 +101,38 @@ func (f *folded) add(t testing.TB, p keystore.Party, i uint64, sealed *keystore.
 		RecipientID: says.Recipient.ID, Recipient: says.Recipient.LegalName, Country: says.Recipient.Country,
 		Category: says.Recipient.Category, Facts: string(facts), About: opened.Content.TargetIndex, Private: string(private),
 	})
-	share, ok := opened.Event.(*events.DisclosureRecorded)
-	if p.Role != events.RoleRecipient || !ok {
-		return
+	if p.Role == events.RoleRecipient {
+		f.count(p, sealed, facts, at)
+	}
+}
+
+// count counts an event that is about a recipient in the register.
+func (f *folded) count(p keystore.Party, sealed *keystore.Sealed, facts []byte, at time.Time) {
+	var says struct {
+		Extent    events.Extent
+		Recipient events.Recipient
+	}
+	if err := json.Unmarshal(facts, &says); err != nil {
+		panic(err) // it was read before
 	}
 	u := f.usage[p.ID]
-	if u.Shares == 0 {
+	switch sealed.Type {
+	case "DisclosureRecorded", "SeriesOpened":
+		u.Shares, u.Subjects = u.Shares+1, u.Subjects+says.Extent.Subjects
+	case "SubjectsAdded":
+		u.Subjects += says.Extent.Subjects
+	case "PossibleDisclosureRecorded", "RecipientRegistered", "RecipientChanged", "RecipientsMerged", "RelationshipChanged", "SubprocessorAdded":
+	case "OnwardDisclosureReported":
+		if says.Recipient.ID != p.Identity.String() {
+			return
+		}
+	default:
+		return
+	}
+	if f.usage[p.ID] == (projections.Usage{}) {
 		u.First, u.FirstIndex = at, sealed.Revision
 	}
-	u.Last, u.LastIndex, u.Shares, u.Subjects = at, sealed.Revision, u.Shares+1, u.Subjects+share.Extent.Subjects
+	u.Last, u.LastIndex = at, sealed.Revision
 	f.usage[p.ID] = u
 }
 

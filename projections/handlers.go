@@ -70,22 +70,38 @@ func recipientOf(e events.Event, row *Entry) *events.Recipient {
 	return &share.Recipient
 }
 
-// describeRecipient counts the share for the description it gives of its
-// recipient.
+// describeRecipient adds to the register what an event says of its recipient. What
+// repeats an earlier share describes nobody anew, and shares are counted for the
+// description they gave.
 func describeRecipient(o *occurrence) (Additions, error) {
-	share, ok := o.Event.(*events.DisclosureRecorded)
-	if !ok {
-		return Additions{}, errContents
+	at, index := o.recorded(), o.opener.Revision
+	id := events.Identity(o.Content.ID).String()
+	if onward, ok := o.Event.(*events.OnwardReported); ok && onward.Recipient.ID != id {
+		return Additions{}, nil // it is known from the share
 	}
-	r := share.Recipient
+	d := Description{Party: o.party, Recipient: events.Recipient{ID: id}, Usage: Usage{
+		FirstIndex: index, LastIndex: index, First: at, Last: at,
+	}}
+	switch e := o.Event.(type) {
+	case *events.DisclosureRecorded:
+		d.Recipient, d.Shares, d.Subjects = e.Recipient, 1, e.Extent.Subjects
+	case *events.SeriesOpened:
+		d.Recipient, d.Shares, d.Subjects = e.Recipient, 1, e.Extent.Subjects
+	case *events.SubjectsAdded:
+		d.Recipient, d.Subjects = e.Recipient, e.Extent.Subjects
+	default:
+		if r := recipientOf(e, new(Entry)); r != nil && r.ID == id {
+			d.Recipient = *r
+		}
+	}
+	r := d.Recipient
 	if !storable(r.ID, r.LegalName, r.Address, r.Contact, r.Representative, r.Country, r.Category, r.Role) {
 		return Additions{}, errContents
 	}
-	at, index := o.recorded(), o.opener.Revision
-	return Additions{Recipients: []Description{{Party: o.party, Recipient: r, Usage: Usage{
-		FirstIndex: index, LastIndex: index, First: at, Last: at,
-		Shares: 1, Subjects: share.Extent.Subjects,
-	}}}}, nil
+	if r.LegalName != "" && o.opener.Type != events.TypeSubjectsAdded {
+		d.Described = &index
+	}
+	return Additions{Recipients: []Description{d}}, nil
 }
 
 func (o *occurrence) recorded() time.Time { return recordedAt(o.opener.Leaf) }

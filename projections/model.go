@@ -22,7 +22,13 @@ var handlers = func() map[events.Role]map[string][]handler {
 		}
 	}
 	recipients := all[events.RoleRecipient]
-	recipients[events.TypeDisclosureRecorded] = append(recipients[events.TypeDisclosureRecorded], describeRecipient)
+	for _, typ := range []string{
+		events.TypeDisclosureRecorded, events.TypeSubjectsAdded, events.TypeSeriesOpened, events.TypePossibleRecorded,
+		events.TypeOnwardReported, events.TypeRecipientRegistered, events.TypeRecipientChanged, events.TypeRecipientsMerged,
+		events.TypeRelationshipChanged, events.TypeSubprocessorAdded,
+	} {
+		recipients[typ] = append(recipients[typ], describeRecipient)
+	}
 	return all
 }()
 

@@ -150,35 +150,3 @@ func (m *ReadModel) all(ctx context.Context, role events.Role, id events.Identit
 		from = all[len(all)-1].Number + 1
 	}
 }
-
-// Recipients lists the register. Its usage counts are those of the state the
-// page names; only descriptions and counts of one page tell of one moment.
-func (m *ReadModel) Recipients(ctx context.Context, q RecipientQuery) (RecipientPage, error) {
-	q.Limit = min(max(q.Limit, 1), maxLimit)
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	page, err := m.view.Recipients(ctx, q)
-	if err != nil {
-		return page, fmt.Errorf("listing recipients: %w", err)
-	}
-	return page, nil
-}
-
-// Descriptions returns what shares said of one recipient, by first use.
-func (m *ReadModel) Descriptions(ctx context.Context, id events.Identity) ([]Description, error) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	party, found, err := m.keys.Party(ctx, events.RoleRecipient, id)
-	if err != nil || !found {
-		return nil, err
-	}
-	return m.view.Descriptions(ctx, party.ID)
-}
-
-// Totals sums up the register by country and category, as each share named
-// them, and returns the revision that this state wants next.
-func (m *ReadModel) Totals(ctx context.Context) (next uint64, totals []Total, err error) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return m.view.Totals(ctx)
-}

@@ -149,10 +149,13 @@ func ByEvent(all []Entry) []*Entry {
 	return one
 }
 
-// Description is what a recipient was like according to some shares.
+// Description is what a recipient was like according to some events.
 type Description struct {
 	Party     PartyID          `json:"-"`
 	Recipient events.Recipient `json:"recipient"`
+	// Described is the last leaf that gave this description as the recipient was
+	// then; nil if events only repeated it, or only named the recipient.
+	Described *uint64 `json:"described,omitempty" doc:"last leaf that gave this description as of then"`
 	Usage
 }
 
@@ -169,9 +172,9 @@ func (d *Description) Digest() events.Hash {
 type Usage struct {
 	FirstIndex uint64    `json:"first_index"`
 	LastIndex  uint64    `json:"last_index"`
-	First      time.Time `json:"first" doc:"when the first share was recorded"`
-	Last       time.Time `json:"last" doc:"when the last share was recorded"`
-	Shares     uint64    `json:"shares"`
+	First      time.Time `json:"first" doc:"when the first event was recorded"`
+	Last       time.Time `json:"last" doc:"when the last event was recorded"`
+	Shares     uint64    `json:"shares" doc:"a series is one share, a possible share none"`
 	Subjects   uint64    `json:"subjects" doc:"people concerned, counted once for each share"`
 }
 
@@ -205,8 +208,8 @@ type EntryPage struct {
 
 // Recipients is how the register of recipients is read.
 type Recipients interface {
-	// Recipients returns the newest description of up to q.Limit recipients, in
-	// the order of their ids, with the usage of all of its descriptions.
+	// Recipients returns the description that was given last of up to q.Limit
+	// recipients, in the order of their ids, with the usage of all descriptions.
 	Recipients(ctx context.Context, q RecipientQuery) (RecipientPage, error)
 
 	// Descriptions returns all descriptions of one recipient, by first use.
@@ -229,6 +232,9 @@ type RecipientPage struct {
 	Next       uint64 // the revision that the snapshot wanted next
 	Parked     int    // recipients that are parked: shares of theirs are missing
 	Recipients []Description
+	// Standing are the entries of KindStanding of these recipients, in no order;
+	// there may be some of others, and some twice.
+	Standing []Entry
 }
 
 // Total is what went to the recipients of one category in one country.

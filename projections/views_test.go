@@ -147,7 +147,7 @@ func TestRowsAreWhatWasRecorded(t *testing.T) {
 		}
 		r := page.Recipients[0]
 		if r.Recipient != commands[0].Record.(*decide.RecordDisclosure).Disclosure.Recipient || r.Shares != 2 || r.Subjects != 3 ||
-			r.FirstIndex != first.Index || r.LastIndex != second.Index || page.Next < second.Index+1 {
+			r.FirstIndex != first.Index || r.LastIndex != second.Index || page.AsOf < second.Index+1 {
 			t.Errorf("the register has %+v", r)
 		}
 	})

@@ -85,7 +85,7 @@ func (f *family) series() {
 	f.do("close", &decide.UpdateSeries{ID: opened, Progress: events.SeriesProgress{Count: 368, Last: last},
 		Closing: &events.SeriesClosing{Reason: "the contract ended"}})
 	share.Conveyance.Recurrence = ""
-	share.Research = &events.Study{Protocol: "P-7"}
+	share.Research = &events.Study{Protocol: "P-7", Purpose: "sleep", Sponsor: "Institute (sample), Cork", Researcher: "Dr. Doe (sample), Cork"}
 	f.do("possible", &decide.RecordPossible{
 		Possible: events.PossibleRecorded{DisclosureRecorded: share, Period: events.Period{From: first, To: last}},
 		Subjects: []decide.Subject{someone("ada", ""), someone("joan", "")},

@@ -139,6 +139,7 @@ func additions(ctx context.Context, q *viewdb.Queries, a projections.Additions) 
 		p.Representatives, p.Roles = append(p.Representatives, r.Representative), append(p.Roles, r.Role)
 		p.Countries, p.Categories = append(p.Countries, r.Country), append(p.Categories, r.Category)
 		p.FirstIndices, p.LastIndices = append(p.FirstIndices, r.FirstIndex), append(p.LastIndices, r.LastIndex)
+		p.Described = append(p.Described, r.Described)
 		p.FirstTimes, p.LastTimes = append(p.FirstTimes, r.FirstMs), append(p.LastTimes, r.LastMs)
 		p.ShareCounts, p.SubjectCounts = append(p.ShareCounts, r.Shares), append(p.SubjectCounts, r.Subjects)
 	}
@@ -243,6 +244,13 @@ func (v *View) Recipients(ctx context.Context, q projections.RecipientQuery) (pa
 		})
 		for _, r := range rows {
 			page.Recipients = append(page.Recipients, fromRecipient(viewdb.Recipient(r)))
+		}
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		standing, err := db.Standing(ctx, viewdb.StandingParams{After: q.After, Last: rows[len(rows)-1].ID})
+		for _, r := range standing {
+			page.Standing = append(page.Standing, fromEntry(viewdb.EntriesRow(r)))
 		}
 		return err
 	})

@@ -35,22 +35,31 @@ func fromAbout(about sql.NullInt64) *uint64 {
 
 func toRecipient(d *projections.Description) viewdb.Recipient {
 	r := d.Recipient
-	digest := d.Digest()
+	digest, described := d.Digest(), int64(-1)
+	if d.Described != nil {
+		described = int64(*d.Described)
+	}
 	return viewdb.Recipient{
 		Party: int64(d.Party), Digest: digest[:], ID: r.ID, LegalName: r.LegalName, Address: r.Address, Contact: r.Contact,
 		Representative: r.Representative, Country: r.Country, Category: r.Category, Role: r.Role,
-		FirstIndex: int64(d.FirstIndex), LastIndex: int64(d.LastIndex), FirstMs: d.First.UnixMilli(), LastMs: d.Last.UnixMilli(),
+		FirstIndex: int64(d.FirstIndex), LastIndex: int64(d.LastIndex), Described: described, FirstMs: d.First.UnixMilli(), LastMs: d.Last.UnixMilli(),
 		Shares: int64(d.Shares), Subjects: int64(d.Subjects),
 	}
 }
 
 func fromRecipient(r viewdb.Recipient) projections.Description {
+	var described *uint64
+	if r.Described >= 0 {
+		leaf := uint64(r.Described)
+		described = &leaf
+	}
 	return projections.Description{
 		Party: projections.PartyID(r.Party),
 		Recipient: events.Recipient{
 			ID: r.ID, LegalName: r.LegalName, Address: r.Address, Contact: r.Contact,
 			Representative: r.Representative, Country: r.Country, Category: r.Category, Role: r.Role,
 		},
+		Described: described,
 		Usage: projections.Usage{
 			FirstIndex: uint64(r.FirstIndex), LastIndex: uint64(r.LastIndex),
 			First: time.UnixMilli(r.FirstMs).UTC(), Last: time.UnixMilli(r.LastMs).UTC(),

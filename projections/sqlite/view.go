@@ -222,6 +222,13 @@ func (v *View) Recipients(ctx context.Context, q projections.RecipientQuery) (pa
 		for _, r := range rows {
 			page.Recipients = append(page.Recipients, fromRecipient(viewdb.Recipient(r)))
 		}
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		standing, err := db.Standing(ctx, viewdb.StandingParams{After: q.After, Last: rows[len(rows)-1].ID})
+		for _, r := range standing {
+			page.Standing = append(page.Standing, fromEntry(viewdb.EntriesRow(r)))
+		}
 		return err
 	})
 	return page, err

@@ -56,6 +56,7 @@ type Recipient struct {
 	Role           string
 	FirstIndex     int64
 	LastIndex      int64
+	Described      int64
 	FirstMs        int64
 	LastMs         int64
 	Shares         int64

@@ -30,7 +30,7 @@ func (q *Queries) Advance(ctx context.Context, arg AdvanceParams) (int64, error)
 }
 
 const descriptions = `-- name: Descriptions :many
-SELECT party, digest, id, legal_name, address, contact, representative, country, category, role, first_index, last_index, first_ms, last_ms, shares, subjects FROM recipient WHERE party = $1 ORDER BY first_index
+SELECT party, digest, id, legal_name, address, contact, representative, country, category, role, first_index, last_index, described, first_ms, last_ms, shares, subjects FROM recipient WHERE party = $1 AND (described >= 0 OR shares > 0 OR subjects > 0) ORDER BY first_index
 `
 
 func (q *Queries) Descriptions(ctx context.Context, party int64) ([]Recipient, error) {
@@ -55,6 +55,7 @@ func (q *Queries) Descriptions(ctx context.Context, party int64) ([]Recipient, e
 			&i.Role,
 			&i.FirstIndex,
 			&i.LastIndex,
+			&i.Described,
 			&i.FirstMs,
 			&i.LastMs,
 			&i.Shares,
@@ -426,13 +427,14 @@ func (q *Queries) PutFacts(ctx context.Context, arg PutFactsParams) error {
 
 const putRecipients = `-- name: PutRecipients :exec
 INSERT INTO recipient (party, digest, id, legal_name, address, contact, representative, country, category, role,
-	first_index, last_index, first_ms, last_ms, shares, subjects)
+	first_index, last_index, described, first_ms, last_ms, shares, subjects)
 SELECT unnest($1::bigint[]), unnest($2::bytea[]), unnest($3::text[]), unnest($4::text[]),
 	unnest($5::text[]), unnest($6::text[]), unnest($7::text[]), unnest($8::text[]),
 	unnest($9::text[]), unnest($10::text[]), unnest($11::bigint[]), unnest($12::bigint[]),
-	unnest($13::bigint[]), unnest($14::bigint[]), unnest($15::bigint[]), unnest($16::bigint[])
+	unnest($13::bigint[]), unnest($14::bigint[]), unnest($15::bigint[]), unnest($16::bigint[]), unnest($17::bigint[])
 ON CONFLICT (party, digest) DO UPDATE SET
 	first_index = least(recipient.first_index, excluded.first_index), last_index = greatest(recipient.last_index, excluded.last_index),
+	described = greatest(recipient.described, excluded.described),
 	first_ms = least(recipient.first_ms, excluded.first_ms), last_ms = greatest(recipient.last_ms, excluded.last_ms),
 	shares = recipient.shares + excluded.shares, subjects = recipient.subjects + excluded.subjects
 `
@@ -450,6 +452,7 @@ type PutRecipientsParams struct {
 	Roles           []string
 	FirstIndices    []int64
 	LastIndices     []int64
+	Described       []int64
 	FirstTimes      []int64
 	LastTimes       []int64
 	ShareCounts     []int64
@@ -470,6 +473,7 @@ func (q *Queries) PutRecipients(ctx context.Context, arg PutRecipientsParams) er
 		arg.Roles,
 		arg.FirstIndices,
 		arg.LastIndices,
+		arg.Described,
 		arg.FirstTimes,
 		arg.LastTimes,
 		arg.ShareCounts,
@@ -497,12 +501,12 @@ func (q *Queries) PutSequences(ctx context.Context, arg PutSequencesParams) erro
 
 const recipients = `-- name: Recipients :many
 SELECT r.party, r.digest, r.id, r.legal_name, r.address, r.contact, r.representative, r.country, r.category, r.role,
-	t.first_index::bigint AS first_index, t.last_index::bigint AS last_index, t.first_ms::bigint AS first_ms,
+	t.first_index::bigint AS first_index, t.last_index::bigint AS last_index, r.described, t.first_ms::bigint AS first_ms,
 	t.last_ms::bigint AS last_ms, t.shares::bigint AS shares, t.subjects::bigint AS subjects
 FROM recipient r JOIN (
-	SELECT s.party, min(s.first_index) AS first_index, max(s.last_index) AS last_index, min(s.first_ms) AS first_ms,
+	SELECT s.party, max(s.described) AS described, min(s.first_index) AS first_index, max(s.last_index) AS last_index, min(s.first_ms) AS first_ms,
 		max(s.last_ms) AS last_ms, sum(s.shares) AS shares, sum(s.subjects) AS subjects
-	FROM recipient s GROUP BY s.party) t ON t.party = r.party AND t.last_index = r.last_index
+	FROM recipient s GROUP BY s.party) t ON t.party = r.party AND t.described = r.described
 WHERE r.id > $1
 	AND (r.country = $2::text OR $2::text = '')
 	AND (r.category = $3::text OR $3::text = '')
@@ -529,6 +533,7 @@ type RecipientsRow struct {
 	Role           string
 	FirstIndex     int64
 	LastIndex      int64
+	Described      int64
 	FirstMs        int64
 	LastMs         int64
 	Shares         int64
@@ -562,6 +567,7 @@ func (q *Queries) Recipients(ctx context.Context, arg RecipientsParams) ([]Recip
 			&i.Role,
 			&i.FirstIndex,
 			&i.LastIndex,
+			&i.Described,
 			&i.FirstMs,
 			&i.LastMs,
 			&i.Shares,
@@ -601,9 +607,73 @@ func (q *Queries) Sequences(ctx context.Context, labels [][]byte) ([]Sequence, e
 	return items, nil
 }
 
+const standing = `-- name: Standing :many
+SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
+FROM recipient r JOIN entry e ON e.party = r.party JOIN fact f ON f.leaf_index = e.leaf_index
+WHERE r.id > $1 AND r.id <= $2 AND e.kind = 'standing'
+`
+
+type StandingParams struct {
+	After string
+	Last  string
+}
+
+type StandingRow struct {
+	Party       int64
+	Number      int64
+	LeafIndex   int64
+	About       pgtype.Int8
+	Private     string
+	EventID     []byte
+	EventType   string
+	RecordedMs  int64
+	OccurredAt  string
+	RecipientID string
+	Recipient   string
+	Country     string
+	Category    string
+	Facts       string
+}
+
+func (q *Queries) Standing(ctx context.Context, arg StandingParams) ([]StandingRow, error) {
+	rows, err := q.db.Query(ctx, standing, arg.After, arg.Last)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []StandingRow
+	for rows.Next() {
+		var i StandingRow
+		if err := rows.Scan(
+			&i.Party,
+			&i.Number,
+			&i.LeafIndex,
+			&i.About,
+			&i.Private,
+			&i.EventID,
+			&i.EventType,
+			&i.RecordedMs,
+			&i.OccurredAt,
+			&i.RecipientID,
+			&i.Recipient,
+			&i.Country,
+			&i.Category,
+			&i.Facts,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const totals = `-- name: Totals :many
 SELECT country, category, count(DISTINCT party) AS recipients, sum(shares)::bigint AS shares, sum(subjects)::bigint AS subjects
-FROM recipient GROUP BY country, category ORDER BY country, category
+FROM recipient WHERE shares > 0 OR subjects > 0 GROUP BY country, category ORDER BY country, category
 `
 
 type TotalsRow struct {

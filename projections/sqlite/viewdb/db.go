@@ -57,6 +57,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.recipientsStmt, err = db.PrepareContext(ctx, recipients); err != nil {
 		return nil, fmt.Errorf("error preparing query Recipients: %w", err)
 	}
+	if q.standingStmt, err = db.PrepareContext(ctx, standing); err != nil {
+		return nil, fmt.Errorf("error preparing query Standing: %w", err)
+	}
 	if q.totalsStmt, err = db.PrepareContext(ctx, totals); err != nil {
 		return nil, fmt.Errorf("error preparing query Totals: %w", err)
 	}
@@ -123,6 +126,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing recipientsStmt: %w", cerr)
 		}
 	}
+	if q.standingStmt != nil {
+		if cerr := q.standingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing standingStmt: %w", cerr)
+		}
+	}
 	if q.totalsStmt != nil {
 		if cerr := q.totalsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing totalsStmt: %w", cerr)
@@ -183,6 +191,7 @@ type Queries struct {
 	progressStmt      *sql.Stmt
 	putRecipientStmt  *sql.Stmt
 	recipientsStmt    *sql.Stmt
+	standingStmt      *sql.Stmt
 	totalsStmt        *sql.Stmt
 	unparkStmt        *sql.Stmt
 }
@@ -202,6 +211,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		progressStmt:      q.progressStmt,
 		putRecipientStmt:  q.putRecipientStmt,
 		recipientsStmt:    q.recipientsStmt,
+		standingStmt:      q.standingStmt,
 		totalsStmt:        q.totalsStmt,
 		unparkStmt:        q.unparkStmt,
 	}

@@ -29,7 +29,7 @@ func (q *Queries) Advance(ctx context.Context, arg AdvanceParams) (int64, error)
 }
 
 const descriptions = `-- name: Descriptions :many
-SELECT party, digest, id, legal_name, address, contact, representative, country, category, role, first_index, last_index, first_ms, last_ms, shares, subjects FROM recipient WHERE party = ? ORDER BY first_index
+SELECT party, digest, id, legal_name, address, contact, representative, country, category, role, first_index, last_index, described, first_ms, last_ms, shares, subjects FROM recipient WHERE party = ? AND (described >= 0 OR shares > 0 OR subjects > 0) ORDER BY first_index
 `
 
 func (q *Queries) Descriptions(ctx context.Context, party int64) ([]Recipient, error) {
@@ -54,6 +54,7 @@ func (q *Queries) Descriptions(ctx context.Context, party int64) ([]Recipient, e
 			&i.Role,
 			&i.FirstIndex,
 			&i.LastIndex,
+			&i.Described,
 			&i.FirstMs,
 			&i.LastMs,
 			&i.Shares,
@@ -394,10 +395,11 @@ func (q *Queries) Progress(ctx context.Context) (ProgressRow, error) {
 
 const putRecipient = `-- name: PutRecipient :exec
 INSERT INTO recipient (party, digest, id, legal_name, address, contact, representative, country, category, role,
-	first_index, last_index, first_ms, last_ms, shares, subjects)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	first_index, last_index, described, first_ms, last_ms, shares, subjects)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (party, digest) DO UPDATE SET
 	first_index = min(first_index, excluded.first_index), last_index = max(last_index, excluded.last_index),
+	described = max(described, excluded.described),
 	first_ms = min(first_ms, excluded.first_ms), last_ms = max(last_ms, excluded.last_ms),
 	shares = shares + excluded.shares, subjects = subjects + excluded.subjects
 `
@@ -415,6 +417,7 @@ type PutRecipientParams struct {
 	Role           string
 	FirstIndex     int64
 	LastIndex      int64
+	Described      int64
 	FirstMs        int64
 	LastMs         int64
 	Shares         int64
@@ -435,6 +438,7 @@ func (q *Queries) PutRecipient(ctx context.Context, arg PutRecipientParams) erro
 		arg.Role,
 		arg.FirstIndex,
 		arg.LastIndex,
+		arg.Described,
 		arg.FirstMs,
 		arg.LastMs,
 		arg.Shares,
@@ -445,13 +449,13 @@ func (q *Queries) PutRecipient(ctx context.Context, arg PutRecipientParams) erro
 
 const recipients = `-- name: Recipients :many
 SELECT r.party, r.digest, r.id, r.legal_name, r.address, r.contact, r.representative, r.country, r.category, r.role,
-	CAST(t.first_index AS INTEGER) AS first_index, CAST(t.last_index AS INTEGER) AS last_index,
+	CAST(t.first_index AS INTEGER) AS first_index, CAST(t.last_index AS INTEGER) AS last_index, r.described,
 	CAST(t.first_ms AS INTEGER) AS first_ms, CAST(t.last_ms AS INTEGER) AS last_ms,
 	CAST(t.shares AS INTEGER) AS shares, CAST(t.subjects AS INTEGER) AS subjects
 FROM recipient r JOIN (
-	SELECT s.party, min(s.first_index) AS first_index, max(s.last_index) AS last_index, min(s.first_ms) AS first_ms,
+	SELECT s.party, max(s.described) AS described, min(s.first_index) AS first_index, max(s.last_index) AS last_index, min(s.first_ms) AS first_ms,
 		max(s.last_ms) AS last_ms, sum(s.shares) AS shares, sum(s.subjects) AS subjects
-	FROM recipient s GROUP BY s.party) t ON t.party = r.party AND t.last_index = r.last_index
+	FROM recipient s GROUP BY s.party) t ON t.party = r.party AND t.described = r.described
 WHERE r.id > ?1
 	AND (r.country = ?2 OR ?2 = '')
 	AND (r.category = ?3 OR ?3 = '')
@@ -478,6 +482,7 @@ type RecipientsRow struct {
 	Role           string
 	FirstIndex     int64
 	LastIndex      int64
+	Described      int64
 	FirstMs        int64
 	LastMs         int64
 	Shares         int64
@@ -511,6 +516,7 @@ func (q *Queries) Recipients(ctx context.Context, arg RecipientsParams) ([]Recip
 			&i.Role,
 			&i.FirstIndex,
 			&i.LastIndex,
+			&i.Described,
 			&i.FirstMs,
 			&i.LastMs,
 			&i.Shares,
@@ -529,10 +535,77 @@ func (q *Queries) Recipients(ctx context.Context, arg RecipientsParams) ([]Recip
 	return items, nil
 }
 
+const standing = `-- name: Standing :many
+SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
+FROM recipient r JOIN entry e INDEXED BY entry_kind ON e.party = r.party JOIN fact f ON f.leaf_index = e.leaf_index
+WHERE r.id > ?1 AND r.id <= ?2 AND e.kind = 'standing'
+`
+
+type StandingParams struct {
+	After string
+	Last  string
+}
+
+type StandingRow struct {
+	Party       int64
+	Number      int64
+	LeafIndex   int64
+	About       sql.NullInt64
+	Private     string
+	EventID     []byte
+	EventType   string
+	RecordedMs  int64
+	OccurredAt  string
+	RecipientID string
+	Recipient   string
+	Country     string
+	Category    string
+	Facts       string
+}
+
+func (q *Queries) Standing(ctx context.Context, arg StandingParams) ([]StandingRow, error) {
+	rows, err := q.query(ctx, q.standingStmt, standing, arg.After, arg.Last)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []StandingRow
+	for rows.Next() {
+		var i StandingRow
+		if err := rows.Scan(
+			&i.Party,
+			&i.Number,
+			&i.LeafIndex,
+			&i.About,
+			&i.Private,
+			&i.EventID,
+			&i.EventType,
+			&i.RecordedMs,
+			&i.OccurredAt,
+			&i.RecipientID,
+			&i.Recipient,
+			&i.Country,
+			&i.Category,
+			&i.Facts,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const totals = `-- name: Totals :many
 SELECT country, category, count(DISTINCT party) AS recipients,
 	CAST(sum(shares) AS INTEGER) AS shares, CAST(sum(subjects) AS INTEGER) AS subjects
-FROM recipient GROUP BY country, category ORDER BY country, category
+FROM recipient WHERE shares > 0 OR subjects > 0 GROUP BY country, category ORDER BY country, category
 `
 
 type TotalsRow struct {

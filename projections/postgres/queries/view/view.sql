@@ -64,32 +64,39 @@ WHERE t.party = @party AND t.about >= @first::bigint AND t.about <= @last::bigin
 
 -- name: PutRecipients :exec
 INSERT INTO recipient (party, digest, id, legal_name, address, contact, representative, country, category, role,
-	first_index, last_index, first_ms, last_ms, shares, subjects)
+	first_index, last_index, described, first_ms, last_ms, shares, subjects)
 SELECT unnest(@parties::bigint[]), unnest(@digests::bytea[]), unnest(@ids::text[]), unnest(@legal_names::text[]),
 	unnest(@addresses::text[]), unnest(@contacts::text[]), unnest(@representatives::text[]), unnest(@countries::text[]),
 	unnest(@categories::text[]), unnest(@roles::text[]), unnest(@first_indices::bigint[]), unnest(@last_indices::bigint[]),
-	unnest(@first_times::bigint[]), unnest(@last_times::bigint[]), unnest(@share_counts::bigint[]), unnest(@subject_counts::bigint[])
+	unnest(@described::bigint[]), unnest(@first_times::bigint[]), unnest(@last_times::bigint[]), unnest(@share_counts::bigint[]), unnest(@subject_counts::bigint[])
 ON CONFLICT (party, digest) DO UPDATE SET
 	first_index = least(recipient.first_index, excluded.first_index), last_index = greatest(recipient.last_index, excluded.last_index),
+	described = greatest(recipient.described, excluded.described),
 	first_ms = least(recipient.first_ms, excluded.first_ms), last_ms = greatest(recipient.last_ms, excluded.last_ms),
 	shares = recipient.shares + excluded.shares, subjects = recipient.subjects + excluded.subjects;
 
 -- name: Recipients :many
 SELECT r.party, r.digest, r.id, r.legal_name, r.address, r.contact, r.representative, r.country, r.category, r.role,
-	t.first_index::bigint AS first_index, t.last_index::bigint AS last_index, t.first_ms::bigint AS first_ms,
+	t.first_index::bigint AS first_index, t.last_index::bigint AS last_index, r.described, t.first_ms::bigint AS first_ms,
 	t.last_ms::bigint AS last_ms, t.shares::bigint AS shares, t.subjects::bigint AS subjects
 FROM recipient r JOIN (
-	SELECT s.party, min(s.first_index) AS first_index, max(s.last_index) AS last_index, min(s.first_ms) AS first_ms,
+	SELECT s.party, max(s.described) AS described, min(s.first_index) AS first_index, max(s.last_index) AS last_index, min(s.first_ms) AS first_ms,
 		max(s.last_ms) AS last_ms, sum(s.shares) AS shares, sum(s.subjects) AS subjects
-	FROM recipient s GROUP BY s.party) t ON t.party = r.party AND t.last_index = r.last_index
+	FROM recipient s GROUP BY s.party) t ON t.party = r.party AND t.described = r.described
 WHERE r.id > @after
 	AND (r.country = @country::text OR @country::text = '')
 	AND (r.category = @category::text OR @category::text = '')
 ORDER BY r.id LIMIT @most;
 
+-- name: Standing :many
+SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
+FROM recipient r JOIN entry e ON e.party = r.party JOIN fact f ON f.leaf_index = e.leaf_index
+WHERE r.id > @after AND r.id <= @last AND e.kind = 'standing';
+
 -- name: Descriptions :many
-SELECT * FROM recipient WHERE party = @party ORDER BY first_index;
+SELECT * FROM recipient WHERE party = @party AND (described >= 0 OR shares > 0 OR subjects > 0) ORDER BY first_index;
 
 -- name: Totals :many
 SELECT country, category, count(DISTINCT party) AS recipients, sum(shares)::bigint AS shares, sum(subjects)::bigint AS subjects
-FROM recipient GROUP BY country, category ORDER BY country, category;
+FROM recipient WHERE shares > 0 OR subjects > 0 GROUP BY country, category ORDER BY country, category;

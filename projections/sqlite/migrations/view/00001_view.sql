@@ -52,7 +52,8 @@ CREATE TABLE entry (
 CREATE INDEX entry_about ON entry (party, about) WHERE about IS NOT NULL;
 CREATE INDEX entry_kind ON entry (party, kind, number) WHERE kind IS NOT NULL;
 
--- What recipients were like, once for each description that shares gave of them.
+-- What recipients were like, once for each description that events gave of them. A
+-- recipient that was only named has a description with no name in it.
 CREATE TABLE recipient (
 	party          INTEGER NOT NULL,
 	digest         BLOB NOT NULL, -- of the description
@@ -66,6 +67,7 @@ CREATE TABLE recipient (
 	role           TEXT NOT NULL,
 	first_index    INTEGER NOT NULL,
 	last_index     INTEGER NOT NULL,
+	described      INTEGER NOT NULL, -- last leaf that gave this description; -1: only repeated or named
 	first_ms       INTEGER NOT NULL,
 	last_ms        INTEGER NOT NULL,
 	shares         INTEGER NOT NULL,
