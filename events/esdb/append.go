@@ -30,8 +30,8 @@ func Size(e events.Proposed) int { return len(e.Data) + len(e.Metadata) + 2*len(
 // compares the ids and answers a repeat like the original. For the same reason
 // a caller may repeat an Append that returned an error, with the same ids.
 //
-// An error that wraps events.ErrConflict, ErrTooLarge, ErrDeleted or ErrDenied
-// says that nothing was written. After any other error, that of ctx included, the events may stand in
+// An error that wraps events.ErrConflict, events.ErrNoSpace, ErrTooLarge, ErrDeleted
+// or ErrDenied says that nothing was written. After any other error, that of ctx included, the events may stand in
 // the stream or still come to stand there. The slices of evs must not be
 // changed, also after such an error.
 func (s *Store) Append(ctx context.Context, stream string, expected events.Expected, evs ...events.Proposed) (last uint64, err error) {
