@@ -59,7 +59,7 @@ type DisclosureStatus struct {
 	Series           *SeriesStatus     `json:"series,omitempty" doc:"if it is a series"`
 	Retractions      []Retracted       `json:"retractions,omitempty"`
 	Disputes         []Disputed        `json:"disputes,omitempty"`
-	Acknowledgements []Acknowledgement `json:"acknowledgements,omitempty"`
+	Acknowledgements []Acknowledged `json:"acknowledgements,omitempty"`
 	Onward           []PassedOn        `json:"onward,omitempty" doc:"to whom the recipient passed data on"`
 }
 
@@ -89,8 +89,8 @@ type Resolved struct {
 	events.Resolution
 }
 
-// Acknowledgement is what the recipient said of a share.
-type Acknowledgement struct {
+// Acknowledged is what the recipient said of a share.
+type Acknowledged struct {
 	Event
 	events.Acknowledgement
 }
@@ -153,7 +153,7 @@ func (d *Disclosure) apply(e *Entry, seenBy events.Role) error {
 	case events.TypeDisclosureAcknowledged:
 		var a events.DisclosureAcknowledged
 		err := e.read(&a)
-		s.Acknowledgements = append(s.Acknowledgements, Acknowledgement{at, a.Acknowledgement})
+		s.Acknowledgements = append(s.Acknowledgements, Acknowledged{at, a.Acknowledgement})
 		return err
 	case events.TypeOnwardReported:
 		var o events.OnwardReported

@@ -8,8 +8,9 @@ import (
 )
 
 func consentCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "consent", Short: "Record what people agree or object to"}
+	cmd := &cobra.Command{Use: "consent", Short: "Record what people agree or object to, and list it"}
 	cmd.AddCommand(
+		consentListCommand(),
 		choiceCommand("give", "consents", "Record an opt-in"),
 		choiceCommand("refuse", "objections", "Record an opt-out"),
 		endConsentCommand("withdraw", "withdrawals", "Record that a consent is withdrawn"),

@@ -40,7 +40,7 @@ func run(args []string) int {
 	root.AddCommand(
 		demoCommand(), initCommand(), serveCommand(), statusCommand(),
 		recordCommand(), amendCommand(), retractCommand(), reattributeCommand(), disputeCommand(), acknowledgeCommand(),
-		consentCommand(), statementCommand(), importCommand(), recipientCommand(), reportCommand(), receiptCommand(), trustCommand(),
+		consentCommand(), statementCommand(), importCommand(), recipientCommand(), registerCommand(), listCommand(), reportCommand(), receiptCommand(), trustCommand(),
 		actorCommand(), fsckCommand(), generateCommand(), benchCommand(),
 	)
 	root.SetArgs(args)

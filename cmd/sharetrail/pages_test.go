@@ -150,7 +150,7 @@ func filled(page string) url.Values {
 	form["reasons"] = []string{"provide_product", "vendor_on_behalf"}
 	form["data"] = []string{"name", "postal address"}
 	form.Set("other_data", "size of parcel\r\n")
-	form.Set("subjects", " canary.one@Example.com \r\nphone:+1canary\r\n")
+	form.Set("subjects", " canary.one@Example.com \r\nphone:+1 (202) 555-0100\r\n")
 	form.Set("description", "canary: address for\r\nthe parcel")
 	form.Set("date", "2026-03-04")
 	form.Set("statement", "privacy-statement/2026-01")
@@ -168,7 +168,7 @@ func testRecordPage(t *testing.T, p *process) []string {
 	v.wants(page, `<option value="Contoso Parcels (sample) · org:contoso-parcels">`)
 	at, page := v.post("/record", filled(page))
 	v.wants(page, "Check before recording", "each of the 2 people", "Contoso Parcels (sample)", "to provide a product you asked for; a supplier works",
-		"name, postal address, size of parcel", "4 March 2026", "email:canary.one@Example.com", "phone:+1canary", "canary: address for the parcel",
+		"name, postal address, size of parcel", "4 March 2026", "email:canary.one@Example.com", "phone:+1 (202) 555-0100", "canary: address for the parcel",
 		"application/pdf, 1234 bytes, SHA-256 abab", "privacy@contoso.example")
 	if got := p.status().Accepted; at != "/record" || got != before {
 		t.Fatalf("the preview at %s stored %d events", at, got-before)

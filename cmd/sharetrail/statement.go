@@ -17,6 +17,7 @@ import (
 func statementCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "statement", Short: "Publish what the controller binds itself to, by its digest"}
 	cmd.AddCommand(
+		documentListCommand(),
 		documentCommand("publish", "statements", "Publish a version of the privacy statement"),
 		documentCommand("taxonomy", "taxonomies", "Release a taxonomy of reasons and product areas"),
 		documentCommand("profile", "profiles", "Release a regime profile"),

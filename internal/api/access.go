@@ -49,6 +49,11 @@ var access = map[string][]actor.Role{
 	"expire-consent":         {actor.Admin, actor.Counsel, actor.Recorder},
 	"get-record":             {actor.Admin, actor.Counsel, actor.Recorder, actor.Auditor},
 
+	"query-disclosures": {actor.Admin, actor.Counsel, actor.Reader},
+	"query-consents":    {actor.Admin, actor.Counsel, actor.Reader},
+	"list-documents":    {actor.Admin, actor.Counsel, actor.Recorder, actor.Reader, actor.Auditor},
+	"list-register":     {actor.Admin, actor.Counsel, actor.Auditor},
+
 	"write-report": {actor.Admin, actor.Counsel, actor.Reader},
 	"get-report":   {actor.Admin, actor.Counsel, actor.Reader},
 

@@ -89,6 +89,7 @@ func newAPI(cfg Config) (*http.ServeMux, huma.API) {
 	s.schemas = api.OpenAPI().Components.Schemas
 	s.registerShares(api)
 	s.registerCommands(api)
+	s.registerQueries(api)
 	s.registerReports(api)
 	s.registerLedger(api)
 	s.registerBook(api)

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/sharetrail/sharetrail/projections"
+
 	"github.com/sharetrail/sharetrail/internal/actor"
 )
 
@@ -228,4 +230,38 @@ func (c *Client) send(ctx context.Context, method, path string, header map[strin
 		return fmt.Errorf("reading the answer: %w", err)
 	}
 	return nil
+}
+
+// Disclosures lists the shares of a person or a recipient, page by page.
+func (c *Client) Disclosures(ctx context.Context, q DisclosureQuery) (projections.Listing, error) {
+	var l projections.Listing
+	err := c.call(ctx, http.MethodPost, "/v1/disclosures:query", nil, q, &l)
+	return l, err
+}
+
+// Consents lists the choices of a person.
+func (c *Client) Consents(ctx context.Context, q ConsentQuery) (projections.Consents, error) {
+	var all projections.Consents
+	err := c.call(ctx, http.MethodPost, "/v1/consents:query", nil, q, &all)
+	return all, err
+}
+
+// Documents lists what the controller published; inForce, a time, may be empty.
+func (c *Client) Documents(ctx context.Context, kind, inForce string) (projections.Documents, error) {
+	query := url.Values{}
+	for name, value := range map[string]string{"kind": kind, "in_force": inForce} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	var all projections.Documents
+	err := c.call(ctx, http.MethodGet, "/v1/documents?"+query.Encode(), nil, nil, &all)
+	return all, err
+}
+
+// Register lists who received data, page by page.
+func (c *Client) Register(ctx context.Context, after string, limit int) (projections.Register, error) {
+	var page projections.Register
+	err := c.call(ctx, http.MethodGet, fmt.Sprintf("/v1/recipients?after=%s&limit=%d", url.QueryEscape(after), limit), nil, nil, &page)
+	return page, err
 }
