@@ -28,14 +28,18 @@ const (
 // IdentityRule says how the local ids of one namespace are spelled.
 type IdentityRule struct {
 	Namespace string `json:"namespace"`
-	Case      string `json:"case"` // CasePreserve or CaseLowerASCII
+	Case      string `json:"case"` // one of the case rules
 }
 
 // The case rules of a namespace.
 const (
 	CasePreserve   = "preserve"
 	CaseLowerASCII = "lower-ascii" // A-Z become a-z, everything else stays
+	CaseE164       = "e164"        // a telephone number in international form: + and 4 to 15 digits
 )
+
+// cases are the case rules there are.
+var cases = []string{CasePreserve, CaseLowerASCII, CaseE164}
 
 // ParseIdentity reads what a person types, "namespace:local", and gives the
 // canonical identity under the given rules. Errors are *[FieldError]s.
@@ -63,6 +67,12 @@ func ParseIdentity(rules []IdentityRule, text string) (Identity, error) {
 		// below is two characters, h with a line below is one.
 		local = norm.NFC.String(lowerASCII(local))
 	}
+	if rules[i].Case == CaseE164 {
+		var err error
+		if local, err = telephone(local); err != nil {
+			return "", err
+		}
+	}
 	if strings.Count(local, joiner) != strings.Count(typed, joiner) {
 		return "", bad("id", "must not put more than 30 combining marks on one letter", "remove some")
 	}
@@ -70,6 +80,23 @@ func ParseIdentity(rules []IdentityRule, text string) (Identity, error) {
 		return "", bad("id", "the part after the colon must have 1 to 900 bytes", "shorten it or give one")
 	}
 	return Identity(ns + "\x00" + local), nil
+}
+
+// separators are what people write between the digits of a telephone number.
+var separators = strings.NewReplacer(" ", "", "-", "", ".", "", "/", "", "(", "", ")", "")
+
+// telephone gives a number its one spelling. A zero in brackets is refused: some
+// leave it out abroad, some dial it, and two people would become one.
+func telephone(s string) (string, error) {
+	digits := separators.Replace(s)
+	ok := len(digits) >= 5 && len(digits) <= 16 && digits[0] == '+' && digits[1] >= '1' && digits[1] <= '9' && !strings.Contains(s, "(0)")
+	for i := 1; i < len(digits); i++ {
+		ok = ok && digits[i] >= '0' && digits[i] <= '9'
+	}
+	if !ok {
+		return "", bad("id", "must be a telephone number in international form (E.164), with no zero in brackets", "write it like phone:+49 30 123456")
+	}
+	return digits, nil
 }
 
 // CheckIdentity reports whether id is canonical under the rules: what

@@ -34,7 +34,7 @@ func DefaultRules() *Rules {
 			{Namespace: "account", Case: CasePreserve},
 			{Namespace: "email", Case: CaseLowerASCII},
 			{Namespace: "org", Case: CaseLowerASCII},
-			{Namespace: "phone", Case: CasePreserve},
+			{Namespace: "phone", Case: CaseE164},
 		},
 		GrainMS:     60_000,
 		Width:       FieldWidth,
@@ -85,7 +85,7 @@ func ParseRules(b []byte) (*Rules, error) {
 	}
 	for i, rule := range r.Identities {
 		same := func(other IdentityRule) bool { return other.Namespace == rule.Namespace }
-		ok = ok && !slices.ContainsFunc(r.Identities[:i], same) && validNamespace(rule.Namespace) && (rule.Case == CasePreserve || rule.Case == CaseLowerASCII)
+		ok = ok && !slices.ContainsFunc(r.Identities[:i], same) && validNamespace(rule.Namespace) && slices.Contains(cases, rule.Case)
 	}
 	if !ok {
 		return nil, ErrJSON

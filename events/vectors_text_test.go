@@ -19,7 +19,7 @@ const firstRules = `{"version":1,"previous":null,"unicode":"15.0.0","identities"
 	`"authorities":[],"publication":"restricted"}`
 
 // familyRules know the whole family of events.
-const familyRules = `{"version":1,"previous":null,"unicode":"15.0.0","identities":[{"namespace":"account","case":"preserve"},{"namespace":"email","case":"lower-ascii"},{"namespace":"org","case":"lower-ascii"},{"namespace":"phone","case":"preserve"}],` +
+const familyRules = `{"version":1,"previous":null,"unicode":"15.0.0","identities":[{"namespace":"account","case":"preserve"},{"namespace":"email","case":"lower-ascii"},{"namespace":"org","case":"lower-ascii"},{"namespace":"phone","case":"e164"}],` +
 	`"grain_ms":60000,"width":16,"fields":{"Closed":[],"ConsentExpired":["choice"],` +
 	`"ConsentGiven":["choice","scope"],"ConsentRefused":["choice","scope"],"ConsentWithdrawn":["choice"],` +
 	`"DisclosureAcknowledged":["acknowledgement"],` +
@@ -192,7 +192,7 @@ func specIdentities() []vector {
 		{"marks in canonical order", "account:a\u0323\u0302", "account\x00\u1ead"},
 		{"marks in another order", "account:a\u0302\u0323", "account\x00\u1ead"},
 		{"Hangul", "account:\u1112\u1161\u11ab", "account\x00\ud55c"},
-		{"space", "phone:+49 30 1", "phone\x00+49 30 1"},
+		{"space", "account:ada l", "account\x00ada l"},
 		{"900 bytes", "account:" + strings.Repeat("x", 900), "account\x00" + strings.Repeat("x", 900)},
 		{"900 bytes after composing", "account:" + strings.Repeat("e"+mark, 450), "account\x00" + strings.Repeat("\u00e9", 450)},
 		{"30 marks", "account:x" + strings.Repeat(mark, 30), "account\x00x" + strings.Repeat(mark, 30)},
@@ -250,6 +250,33 @@ func specIdentities() []vector {
 		out = append(out, vector{Name: c.name, In: values{"identity": hx([]byte(c.id))},
 			Out: values{"field": "id", "rule": c.rule}, Refused: true})
 	}
+	for _, c := range []struct{ name, text, want string }{
+		{"telephone", "phone:+4930123456", "+4930123456"},
+		{"telephone with separators", "phone:+49 (30) 123-45/6", "+4930123456"},
+		{"telephone with dots", "phone:+1.202.555.0100", "+12025550100"},
+		{"shortest telephone", "phone:+1 234", "+1234"},
+		{"longest telephone", "phone:+123 456 789 012 345", "+123456789012345"},
+	} {
+		out = append(out, vector{Name: c.name, In: values{"text": hx([]byte(c.text))}, Out: values{"identity": hx([]byte("phone\x00" + c.want))}})
+	}
+	const number = "must be a telephone number in international form (E.164), with no zero in brackets"
+	for _, c := range []named{
+		{"telephone without plus", []byte("phone:030 123456")},
+		{"telephone with 00", []byte("phone:0049 30 123456")},
+		{"telephone with a zero in brackets", []byte("phone:+44 (0)20 7946 0000")},
+		{"telephone with letters", []byte("phone:+1 800 FLOWERS")},
+		{"telephone with an extension", []byte("phone:+49 30 123456 ext 7")},
+		{"telephone with two plusses", []byte("phone:++4930123456")},
+		{"telephone beginning with zero", []byte("phone:+0 30 123456")},
+		{"telephone too short", []byte("phone:+123")},
+		{"telephone too long", []byte("phone:+1234567890123456")},
+		{"telephone in other digits", []byte("phone:+49\u0661\u0662\u0663\u0664")},
+		{"telephone empty", []byte("phone:")},
+	} {
+		out = append(out, vector{Name: c.name, In: values{"text": hx(c.bytes)}, Out: values{"field": "id", "rule": number}, Refused: true})
+	}
+	out = append(out, vector{Name: "identity of a telephone with spaces", In: values{"identity": hx([]byte("phone\x00+49 30 123456"))},
+		Out: values{"field": "id", "rule": "is not in canonical form"}, Refused: true})
 	return out
 }
 

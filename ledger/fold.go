@@ -96,6 +96,12 @@ func (s *state) Enrolled(role events.Role, id events.Identity) bool {
 	return ok
 }
 
+// Known implements decide.State.
+func (s *state) Known(id events.ID) bool {
+	_, ok := s.indices[id]
+	return ok
+}
+
 // leafOf returns the leaf of a recorded event: the one stored in it if the
 // event is ours, else the one that says something foreign stands there.
 func leafOf(secrets *keystore.Secrets, e events.Recorded, prevTimeMS uint64) (entry []byte, leaf *events.Leaf, stored *events.Stored) {

@@ -32,8 +32,8 @@ func recordEntry(o *occurrence) (Additions, error) {
 // event store and the leaf say of the event.
 func rowOf(e events.Event, facts string, slot *events.SlotContent) (Entry, error) {
 	row := Entry{Number: *slot.Number, Type: e.Type(), Facts: facts, About: slot.TargetIndex}
-	if r := recipientOf(e, &row); r != nil {
-		row.RecipientID, row.Recipient, row.Country, row.Category = r.ID, r.LegalName, r.Country, r.Category
+	if r, received := recipientOf(e); r != nil {
+		row.OccurredAt, row.RecipientID, row.Recipient, row.Country, row.Category = received, r.ID, r.LegalName, r.Country, r.Category
 	}
 	if slot.Private != nil {
 		private, err := events.MarshalJSON(slot.Private)
@@ -48,26 +48,23 @@ func rowOf(e events.Event, facts string, slot *events.SlotContent) (Entry, error
 	return row, nil
 }
 
-// recipientOf returns whom an event describes, nil if nobody, and notes when that
-// recipient received data.
-func recipientOf(e events.Event, row *Entry) *events.Recipient {
+// recipientOf returns whom an event describes, nil if nobody, and when that
+// recipient received data, if it did.
+func recipientOf(e events.Event) (r *events.Recipient, received string) {
 	switch e := e.(type) {
 	case *events.OnwardReported:
-		row.OccurredAt = e.Onward.At
-		return &e.Recipient
+		return &e.Recipient, e.Onward.At
 	case *events.RecipientRegistered:
-		return &e.Recipient
+		return &e.Recipient, ""
 	case *events.RecipientChanged:
-		return &e.Recipient
+		return &e.Recipient, ""
 	case *events.SubprocessorAdded:
-		return &e.Recipient
+		return &e.Recipient, ""
 	}
-	share := events.ShareIn(e)
-	if share == nil {
-		return nil
+	if share := events.ShareIn(e); share != nil {
+		return &share.Recipient, share.Occurred.At
 	}
-	row.OccurredAt = share.Occurred.At
-	return &share.Recipient
+	return nil, ""
 }
 
 // describeRecipient adds to the register what an event says of its recipient. What
@@ -90,7 +87,7 @@ func describeRecipient(o *occurrence) (Additions, error) {
 	case *events.SubjectsAdded:
 		d.Recipient, d.Subjects = e.Recipient, e.Extent.Subjects
 	default:
-		if r := recipientOf(e, new(Entry)); r != nil && r.ID == id {
+		if r, _ := recipientOf(e); r != nil && r.ID == id {
 			d.Recipient = *r
 		}
 	}

@@ -24,7 +24,7 @@ var (
 const (
 	ClassKey        = "key"        // the keystore does not have the party's key
 	ClassCiphertext = "ciphertext" // the key does not open the entry, or not to what the leaf says
-	ClassType       = "type"       // this program does not know the type of event
+	ClassType       = "type"       // no row is known for an event of this type with a party of this role
 	ClassContents   = "contents"   // the event says something no row can hold
 	ClassPanic      = "panic"      // this program failed
 )

@@ -157,6 +157,24 @@ func TestClasses(t *testing.T) {
 	}
 }
 
+// TestTypeOfAnother: an event that is not for a party of that role has no row, and
+// is not passed over.
+func TestTypeOfAnother(t *testing.T) {
+	s := projectionstest.NewStream(t)
+	m := open(t, projectionstest.Place(t.TempDir()).MustOpen(t, projectionstest.Origin), s)
+	s.Enrol(events.RoleSubject, "ada", "grace")
+	s.Enrol(events.RoleRecipient, "northwind")
+	at := s.Tell(new(events.StatementPublished), "ada")
+	s.Share("northwind", "ada", "grace")
+	apply(t, m, s, 100)
+	if p := m.Parked(); len(p) != 1 || p[0].Index != at || p[0].Class != projections.ClassType {
+		t.Errorf("parked: %+v", p)
+	}
+	if rows := mustList(t, m, projectionstest.Subject("grace")); len(rows) != 1 {
+		t.Errorf("grace has %d rows", len(rows))
+	}
+}
+
 // TestTooManyParked: a lost keystore is nobody's own trouble.
 func TestTooManyParked(t *testing.T) {
 	s := projectionstest.NewStream(t)

@@ -134,19 +134,23 @@ func (m *ReadModel) entries(ctx context.Context, role events.Role, id events.Ide
 	return page, err
 }
 
-// all returns every entry of a party as recorded, up to and including a leaf.
-// Entries are only ever added above, so the pages tell of one moment.
-func (m *ReadModel) all(ctx context.Context, role events.Role, id events.Identity, upTo uint64) ([]Entry, error) {
-	var all []Entry
-	for from := uint64(0); ; {
-		page, err := m.entries(ctx, role, id, EntryQuery{From: from, Limit: maxLimit, UpTo: upTo})
+// all returns every entry of a party that a query asks for, as one page. Entries are
+// only ever added above, so the pages tell of one moment: that of the first.
+func (m *ReadModel) all(ctx context.Context, role events.Role, id events.Identity, q EntryQuery) (all EntryPage, err error) {
+	q.Limit = maxLimit
+	for {
+		page, err := m.entries(ctx, role, id, q)
 		if err != nil {
-			return nil, err
+			return all, err
 		}
-		all = append(all, page.Entries...)
+		if q.From == 0 {
+			all.Next = min(page.Next, q.UpTo+1)
+			q.UpTo = min(q.UpTo, max(page.Next, 1)-1)
+		}
+		all.Entries, all.Later = append(all.Entries, page.Entries...), append(all.Later, page.Later...)
 		if len(page.Entries) < maxLimit {
 			return all, nil
 		}
-		from = all[len(all)-1].Number + 1
+		q.From = page.Entries[len(page.Entries)-1].Number + 1
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sharetrail/sharetrail/events"
-	"github.com/sharetrail/sharetrail/ledger"
 	"github.com/sharetrail/sharetrail/ledger/decide"
 	"github.com/sharetrail/sharetrail/ledger/ledgertest"
 	"github.com/sharetrail/sharetrail/projections"
@@ -43,18 +42,10 @@ func TestRegister(t *testing.T) {
 	at := ledgertest.Family(t, l)
 	renamed := events.Recipient{ID: "org:northwind", LegalName: "Northwind Europe (sample)", Country: "DE", Category: "processor"}
 	change := events.Change{Effective: "2026-03-01T00:00:00Z"}
-	record := func(key string, cmd decide.Command) ledger.Accepted {
-		t.Helper()
-		a, err := l.Record(t.Context(), ledger.Command{Recorder: ledgertest.Recorder, Key: key, Record: cmd})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return a
-	}
-	record("rename", &decide.TellRecipient{Event: &events.RecipientChanged{Recipient: renamed, Change: change}})
-	record("amend old", &decide.Amend{ID: at["share"].ID, Kind: "correct", Reason: "x", Changes: []byte(`{"recipient":{"address":"Dublin"}}`)})
-	last := record("add to old", &decide.AddSubjects{ID: at["share"].ID, Subjects: []decide.Subject{{ID: ledgertest.Email("zoe")}}})
-	record("stranger", &decide.TellRecipient{Event: &events.RelationshipChanged{
+	mustDo(t, l, "rename", &decide.TellRecipient{Event: &events.RecipientChanged{Recipient: renamed, Change: change}})
+	mustDo(t, l, "amend old", &decide.Amend{ID: at["share"].ID, Kind: "correct", Reason: "x", Changes: []byte(`{"recipient":{"address":"Dublin"}}`)})
+	last := mustDo(t, l, "add to old", &decide.AddSubjects{ID: at["share"].ID, Subjects: []decide.Subject{{ID: ledgertest.Email("zoe")}}})
+	mustDo(t, l, "stranger", &decide.TellRecipient{Event: &events.RelationshipChanged{
 		Relationship: events.Relationship{Recipient: "org:stranger", Was: "affiliate", Is: "third_party"}, Change: change,
 	}})
 	projectionstest.Each(t, func(t *testing.T, e projectionstest.Engine) {

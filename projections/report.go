@@ -69,11 +69,11 @@ func (r *Reports) Write(ctx context.Context, q verifier.Query) (*Report, error) 
 	if err := r.Runner.WaitFor(ctx, evidence.State.Index, Name); err != nil {
 		return nil, fmt.Errorf("waiting for the read model: %w", err)
 	}
-	rows, err := r.Rows.all(ctx, q.Role, q.ID, evidence.State.Index)
+	rows, err := r.Rows.all(ctx, q.Role, q.ID, EntryQuery{UpTo: evidence.State.Index})
 	if err != nil {
 		return nil, fmt.Errorf("writing a report: %w", err)
 	}
-	if !agree(rows, evidence.Entries) {
+	if !agree(rows.Entries, evidence.Entries) {
 		return nil, fmt.Errorf("writing a report: %w", ErrDisagree)
 	}
 	file, err := verifier.FormatReport(&verifier.Report{

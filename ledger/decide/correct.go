@@ -81,6 +81,9 @@ func (cmd *Amend) Decide(state State, t *Target, now time.Time) ([]Planned, erro
 		return nil, &events.FieldError{Field: "changes.recipient.id", Rule: "cannot be amended: the share stands in the register of the recipient it names",
 			Next: "retract the record and record the share with the right recipient"}
 	}
+	if err := linked(state, share); err != nil {
+		return nil, err
+	}
 	amended.Amendment.Changed = changed(t.Share, share)
 	share.Extent = events.Extent{}
 	amended.DisclosureRecorded = *share

@@ -52,6 +52,8 @@ type State interface {
 	Identities() []events.IdentityRule
 	// Enrolled reports whether a party has a sequence already.
 	Enrolled(events.Role, events.Identity) bool
+	// Known reports whether an event of ours has this id.
+	Known(events.ID) bool
 }
 
 // About implements [Command].
@@ -64,7 +66,20 @@ func (cmd *RecordDisclosure) Decide(state State, _ *Target, now time.Time) ([]Pl
 	if err := share.Validate(now); err != nil {
 		return nil, err
 	}
+	if err := linked(state, &share); err != nil {
+		return nil, err
+	}
 	return sharing(state, &share, &share, cmd.Subjects)
+}
+
+// linked wants the records that a share names to be in the ledger.
+func linked(state State, share *events.DisclosureRecorded) error {
+	parent := share.Links.Parent
+	var id events.ID
+	if parent == "" || id.UnmarshalText([]byte(parent)) == nil && state.Known(id) {
+		return nil
+	}
+	return &events.FieldError{Field: "links.parent", Rule: "names no record of this ledger", Next: "record the share that is passed on first, and use the id that answered"}
 }
 
 // normalise gives what has a default its one spelling.

@@ -19,7 +19,11 @@ var now = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 type enrolled map[events.Identity]bool
 
 func (enrolled) Identities() []events.IdentityRule                 { return events.DefaultRules().Identities }
+func (enrolled) Known(id events.ID) bool                           { return id == known }
 func (e enrolled) Enrolled(_ events.Role, id events.Identity) bool { return e[id] }
+
+// known is the id of a record of every ledger here.
+var known = events.ID{7}
 
 func share() *decide.RecordDisclosure {
 	return &decide.RecordDisclosure{
@@ -54,6 +58,7 @@ func TestRefusals(t *testing.T) {
 		"country":             {"recipient.country", func(r *decide.RecordDisclosure) { r.Disclosure.Recipient.Country = "Ireland" }},
 		"no data":             {"data.categories", func(r *decide.RecordDisclosure) { r.Disclosure.Data.Categories = nil }},
 		"no grade":            {"provenance.grade", func(r *decide.RecordDisclosure) { r.Disclosure.Provenance.Grade = "" }},
+		"parent":              {"links.parent", func(r *decide.RecordDisclosure) { r.Disclosure.Links.Parent = events.ID{8}.String() }},
 		"extent":              {"extent", func(r *decide.RecordDisclosure) { r.Disclosure.Extent.Subjects = 2 }},
 		"nobody":              {"subjects", func(r *decide.RecordDisclosure) { r.Subjects = nil }},
 		"too many":            {"subjects", func(r *decide.RecordDisclosure) { r.Subjects = many }},
@@ -80,13 +85,14 @@ func TestDecision(t *testing.T) {
 	cmd := share()
 	cmd.Disclosure.Occurred.Precision = "instant"
 	cmd.Subjects[0].Description = "order 7"
+	cmd.Disclosure.Links.Parent = known.String()
 	before := fmt.Sprintf("%+v", cmd)
-	for _, known := range []enrolled{{}, {"email\x00ada@example.com": true}, {"email\x00ada@example.com": true, "email\x00grace@example.com": true, "org\x00northwind": true}} {
-		first, err := cmd.Decide(known, nil, now)
+	for _, there := range []enrolled{{}, {"email\x00ada@example.com": true}, {"email\x00ada@example.com": true, "email\x00grace@example.com": true, "org\x00northwind": true}} {
+		first, err := cmd.Decide(there, nil, now)
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := cmd.Decide(known, nil, now)
+		again, err := cmd.Decide(there, nil, now)
 		if err != nil || cmp.Diff(first, again) != "" || fmt.Sprintf("%+v", cmd) != before {
 			t.Errorf("the same question was answered otherwise, or changed: %v", err)
 		}
@@ -94,13 +100,13 @@ func TestDecision(t *testing.T) {
 		if got.Extent.Subjects != 2 || got.Occurred.Precision != "" || len(first[0].Parties) != 3 || first[0].Parties[0].Role != events.RoleRecipient {
 			t.Errorf("decided on %+v", first[0])
 		}
-		fresh := 3 - len(known)
+		fresh := 3 - len(there)
 		if fresh == 0 != (len(first) == 1) || fresh > 0 && len(first[1].Parties) != fresh {
-			t.Errorf("of 3 parties %d are known, planned are %+v", len(known), first[1:])
+			t.Errorf("of 3 parties %d are known, planned are %+v", len(there), first[1:])
 		}
 		for _, p := range first[1:] {
 			for _, party := range p.Parties {
-				if known[party.ID] || party.Private != nil {
+				if there[party.ID] || party.Private != nil {
 					t.Errorf("the enrolment holds %+v", party)
 				}
 			}

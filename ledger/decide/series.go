@@ -24,6 +24,9 @@ func (cmd *OpenSeries) Decide(state State, _ *Target, now time.Time) ([]Planned,
 	if err := series.Validate(now); err != nil {
 		return nil, err
 	}
+	if err := linked(state, &series.DisclosureRecorded); err != nil {
+		return nil, err
+	}
 	return sharing(state, &series, &series.DisclosureRecorded, cmd.Subjects)
 }
 
@@ -70,6 +73,9 @@ func (cmd *RecordPossible) About() (events.ID, bool) { return events.ID{}, false
 func (cmd *RecordPossible) Decide(state State, _ *Target, now time.Time) ([]Planned, error) {
 	possible := cmd.Possible
 	if err := possible.Validate(now); err != nil {
+		return nil, err
+	}
+	if err := linked(state, &possible.DisclosureRecorded); err != nil {
 		return nil, err
 	}
 	return sharing(state, &possible, &possible.DisclosureRecorded, cmd.Subjects)

@@ -94,7 +94,7 @@ func (s *Stream) Share(recipient string, subjects ...string) uint64 {
 func (s *Stream) ShareWith(change func(name string, d *keystore.Draw), recipient string, subjects ...string) uint64 {
 	s.t.Helper()
 	share := s.share(recipient, subjects)
-	return s.tell(&share, nil, change, recipient, subjects)
+	return s.tell(&share, nil, change, append([]string{recipient}, subjects...))
 }
 
 // Amend records an amendment of the share at an index, to the parties of that
@@ -105,7 +105,13 @@ func (s *Stream) Amend(index uint64, recipient string, subjects ...string) uint6
 		DisclosureRecorded: s.share(recipient, subjects),
 		Amendment:          events.Amendment{Version: 1, Kind: "correct", Reason: "it was otherwise", Changed: []string{"purposes"}},
 	}
-	return s.tell(amended, &index, nil, recipient, subjects)
+	return s.tell(amended, &index, nil, append([]string{recipient}, subjects...))
+}
+
+// Tell records any event as one about the named parties, and returns its index.
+func (s *Stream) Tell(e events.Event, parties ...string) uint64 {
+	s.t.Helper()
+	return s.tell(e, nil, nil, parties)
 }
 
 // share is a share as it would be recorded next.
@@ -124,14 +130,14 @@ func (s *Stream) share(recipient string, subjects []string) events.DisclosureRec
 }
 
 // tell appends an event to the sequences of its parties.
-func (s *Stream) tell(e events.Event, about *uint64, change func(string, *keystore.Draw), recipient string, subjects []string) uint64 {
+func (s *Stream) tell(e events.Event, about *uint64, change func(string, *keystore.Draw), parties []string) uint64 {
 	s.t.Helper()
 	index := s.Log.Append(StreamName)
 	var draws []keystore.Draw
-	for i, name := range append([]string{recipient}, subjects...) {
+	for _, name := range parties {
 		p := s.parties[name]
 		var private *events.Private
-		if i > 0 {
+		if p.Role == events.RoleSubject {
 			private = &events.Private{Description: "order of " + name}
 		}
 		content := events.EntryContent(p.Role, s.next[name], p.Identity, private)
