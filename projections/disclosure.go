@@ -53,14 +53,14 @@ const (
 
 // DisclosureStatus is what became of a record, in the order in which it happened.
 type DisclosureStatus struct {
-	State            RecordState       `json:"state" enum:"recorded,amended,retracted_in_part,retracted"`
-	Disputed         bool              `json:"disputed" doc:"a dispute is open"`
-	Added            uint64            `json:"added,omitempty" doc:"people added to the share later"`
-	Series           *SeriesStatus     `json:"series,omitempty" doc:"if it is a series"`
-	Retractions      []Retracted       `json:"retractions,omitempty"`
-	Disputes         []Disputed        `json:"disputes,omitempty"`
+	State            RecordState    `json:"state" enum:"recorded,amended,retracted_in_part,retracted"`
+	Disputed         bool           `json:"disputed" doc:"a dispute is open"`
+	Added            uint64         `json:"added,omitempty" doc:"people added to the share later"`
+	Series           *SeriesStatus  `json:"series,omitempty" doc:"if it is a series"`
+	Retractions      []Retracted    `json:"retractions,omitempty"`
+	Disputes         []Disputed     `json:"disputes,omitempty"`
 	Acknowledgements []Acknowledged `json:"acknowledgements,omitempty"`
-	Onward           []PassedOn        `json:"onward,omitempty" doc:"to whom the recipient passed data on"`
+	Onward           []PassedOn     `json:"onward,omitempty" doc:"to whom the recipient passed data on"`
 }
 
 // SeriesStatus is how far a series has come.

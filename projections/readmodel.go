@@ -101,6 +101,11 @@ func (m *ReadModel) Version() int {
 	return m.version
 }
 
+// Versions returns the versions there are, in order, and the one in use.
+func (m *ReadModel) Versions(ctx context.Context) (all []int, inUse int, err error) {
+	return m.store.Versions(ctx, m.Name())
+}
+
 // Parked returns the parties that waited when the last page was applied.
 func (m *ReadModel) Parked() []Parked { return *m.parked.Load() }
 

@@ -30,6 +30,7 @@ type demoFlags struct {
 	logLevel   string
 	eventStore string
 	logServer  string
+	views      string
 }
 
 func demoCommand() *cobra.Command {
@@ -56,6 +57,7 @@ with the same ledger.`,
 	cmd.Flags().BoolVar(&f.serve, "serve", false, "keep running; serve /v1 on the Unix socket in the data directory")
 	cmd.Flags().StringVar(&f.logLevel, "log-level", "warn", "debug, info, warn or error; logs go to stderr")
 	cmd.Flags().StringVar(&f.eventStore, "eventstore", "", "`connection` string of an EventStoreDB, instead of the embedded one")
+	cmd.Flags().StringVar(&f.views, "views", "", "`URL` of a PostgreSQL for the read models, instead of files")
 	cmd.Flags().StringVar(&f.logServer, "trillian", "", "`host:port` of a Trillian log server, instead of the embedded one")
 	return cmd
 }
@@ -72,14 +74,14 @@ func demo(ctx context.Context, out io.Writer, f demoFlags) error {
 	}
 	defer cleanup()
 	in, err := openInstance(ctx, instanceConfig{
-		dir: f.data, id: demoID, origin: demoOrigin, create: true, log: log, eventStore: f.eventStore, logServer: f.logServer,
+		dir: f.data, id: demoID, origin: demoOrigin, create: true, log: log, eventStore: f.eventStore, logServer: f.logServer, views: f.views,
 		network: f.network,
 	})
 	if err != nil {
 		return err
 	}
 	// So that the other verbs work on the demo's ledger too.
-	names := settings{ID: demoID, Origin: demoOrigin, EventStore: f.eventStore, Trillian: f.logServer}
+	names := settings{ID: demoID, Origin: demoOrigin, EventStore: f.eventStore, Trillian: f.logServer, Views: f.views}
 	if err := names.write(f.data); err != nil {
 		return errors.Join(err, in.close())
 	}

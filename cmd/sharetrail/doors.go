@@ -31,7 +31,7 @@ func (in *instance) openAPI(ctx context.Context, reports *projections.Reports) (
 	}
 	in.onClose(in.actors.Close)
 	in.handler = api.Handler(api.Config{
-		Ledger: in.ledger, Runner: in.runner, Reports: reports,
+		Ledger: in.ledger, Runner: in.runner, Reports: reports, Events: in.events,
 		Files:  &api.Files{Dir: filepath.Join(in.dir, "reports")},
 		Book:   &api.AddressBook{Path: filepath.Join(in.dir, "recipients.json")},
 		Actors: in.actors,

@@ -34,6 +34,7 @@ name that stays yours, and make it another one for each ledger.`,
 	cmd.Flags().StringVar(&s.ID, "id", "", "`name` of the ledger's streams, such as acme-2026")
 	cmd.Flags().StringVar(&s.Origin, "origin", "", "public `name` of the ledger, such as sharetrail.example.com/acme-2026")
 	cmd.Flags().StringVar(&s.EventStore, "eventstore", "", "`connection` string of an EventStoreDB, instead of the embedded one")
+	cmd.Flags().StringVar(&s.Views, "views", "", "`URL` of a PostgreSQL for the read models, such as postgres://user@host/database, instead of files")
 	cmd.Flags().StringVar(&s.Trillian, "trillian", "", "`host:port` of a Trillian log server, instead of the embedded one")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "answer in JSON")
 	return cmd
@@ -53,7 +54,7 @@ func initLedger(ctx context.Context, out io.Writer, f *dataFlags, s settings, as
 		}
 	}
 	in, err := openInstance(ctx, instanceConfig{
-		dir: f.data, id: s.ID, origin: s.Origin, create: true, log: log, eventStore: s.EventStore, logServer: s.Trillian,
+		dir: f.data, id: s.ID, origin: s.Origin, create: true, log: log, eventStore: s.EventStore, logServer: s.Trillian, views: s.Views,
 		patience: f.patience,
 	})
 	if err != nil {

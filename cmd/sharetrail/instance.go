@@ -27,6 +27,7 @@ import (
 	"github.com/sharetrail/sharetrail/ledger/trillianlog"
 	trillian "github.com/sharetrail/sharetrail/ledger/trillianlog/embedded"
 	"github.com/sharetrail/sharetrail/projections"
+	"github.com/sharetrail/sharetrail/projections/postgres"
 	viewstore "github.com/sharetrail/sharetrail/projections/sqlite"
 )
 
@@ -48,6 +49,7 @@ type instance struct {
 	doors   []door
 	url     string // of the pages, if there is a network listener
 
+	events      *esdb.Store
 	nodeAddress string // of the event store, for other programs; mostly empty
 	log         *zap.Logger
 	closers     []func() error
@@ -70,6 +72,7 @@ type instanceConfig struct {
 	// Addresses of servers that run elsewhere; empty means in this process.
 	eventStore string        // connection string of an EventStoreDB
 	logServer  string        // host:port of a Trillian log server
+	views      string        // URL of the PostgreSQL that holds the read models
 	patience   time.Duration // with a log server that is away; 0 means a minute
 	// acceptClock vouches for a clock that is far ahead of the last leaf.
 	acceptClock bool
@@ -128,7 +131,7 @@ func (in *instance) open(ctx context.Context, cfg instanceConfig) error {
 		return err
 	}
 	in.onClose(in.ledger.Close)
-	reports, err := in.openViews(ctx, keys, store)
+	reports, err := in.openViews(ctx, cfg, keys, store)
 	if err != nil {
 		return err
 	}
@@ -251,6 +254,7 @@ func (in *instance) openStore(ctx context.Context, cfg instanceConfig) (*esdb.St
 		return nil, err
 	}
 	in.onClose(store.Close)
+	in.events = store
 	return store, nil
 }
 
@@ -310,17 +314,48 @@ func openRemoteLog(ctx context.Context, conf trillianlog.Config, address string,
 	return trees, err
 }
 
+// openRows opens where the read models are kept: in the data directory, or in a
+// PostgreSQL that other ledgers may use too.
+func (in *instance) openRows(ctx context.Context, url, origin string) (projections.Store, error) {
+	if url == "" {
+		views, err := viewstore.Open(ctx, filepath.Join(in.dir, "views"), origin)
+		if err == nil {
+			in.onClose(views.Close)
+		}
+		return views, err
+	}
+	views, err := postgres.Open(ctx, postgres.Config{URL: url, Prefix: rowPrefix(origin), Origin: origin})
+	if err == nil {
+		in.onClose(views.Close)
+	}
+	return views, err
+}
+
+// rowPrefix begins the names of a ledger's schemas in PostgreSQL.
+func rowPrefix(origin string) string {
+	digest := sha256.Sum256([]byte(origin))
+	return "st_" + hex.EncodeToString(digest[:6])
+}
+
+// whereRows says where the read models are. A connection string may hold a
+// password.
+func whereRows(dir, url string) string {
+	if url == "" {
+		return filepath.Join(dir, "views")
+	}
+	return "the ledger's schemas in PostgreSQL"
+}
+
 // openViews opens the read model and what runs and reads it.
-func (in *instance) openViews(ctx context.Context, keys *keystore.Store, store *esdb.Store) (*projections.Reports, error) {
+func (in *instance) openViews(ctx context.Context, cfg instanceConfig, keys *keystore.Store, store *esdb.Store) (*projections.Reports, error) {
 	secrets, err := keys.Secrets(ctx)
 	if err != nil {
 		return nil, err
 	}
-	views, err := viewstore.Open(ctx, filepath.Join(in.dir, "views"), secrets.Log.Name())
+	views, err := in.openRows(ctx, cfg.views, secrets.Log.Name())
 	if err != nil {
 		return nil, err
 	}
-	in.onClose(views.Close)
 	model, err := projections.OpenReadModel(ctx, views, keys)
 	if err != nil {
 		return nil, err
@@ -330,7 +365,7 @@ func (in *instance) openViews(ctx context.Context, keys *keystore.Store, store *
 		return nil, err
 	} else if accepted := in.ledger.Status().Accepted; next > accepted {
 		return nil, fmt.Errorf("the read model has projected %d events and the stream has %d: it belongs to another copy of the stream; stop, delete %s, and it is built again",
-			next, accepted, filepath.Join(in.dir, "views"))
+			next, accepted, whereRows(in.dir, cfg.views))
 	}
 	in.runner, err = projections.NewRunner(projections.Config{
 		Source: store, Stream: in.ledger.Stream(), Logger: in.log.Named("projections"),

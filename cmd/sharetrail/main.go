@@ -41,7 +41,7 @@ func run(args []string) int {
 		demoCommand(), initCommand(), serveCommand(), statusCommand(),
 		recordCommand(), amendCommand(), retractCommand(), reattributeCommand(), disputeCommand(), acknowledgeCommand(),
 		consentCommand(), statementCommand(), importCommand(), recipientCommand(), registerCommand(), listCommand(), reportCommand(), receiptCommand(), trustCommand(),
-		actorCommand(), fsckCommand(), generateCommand(), benchCommand(),
+		actorCommand(), viewsCommand(), fsckCommand(), generateCommand(), benchCommand(),
 	)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -15,7 +15,7 @@ import (
 func serveCommand() *cobra.Command {
 	var f dataFlags
 	var network listenFlags
-	var eventStore, logServer, nodeListen string
+	var eventStore, logServer, views, nodeListen string
 	var tick time.Duration
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -43,6 +43,9 @@ With --listen, /v1 and the web pages are served to others too, who need a token
 			if tick < 10*time.Millisecond {
 				return errors.New("--tick: must be at least 10ms; leave it out for one second")
 			}
+			if cmd.Flags().Changed("views") {
+				cfg.views = views
+			}
 			if nodeListen != "" && cfg.eventStore != "" {
 				return errors.New("--node-listen: is for the event store in this process, and the ledger uses another one; leave one of the two out")
 			}
@@ -56,6 +59,7 @@ With --listen, /v1 and the web pages are served to others too, who need a token
 	cmd.Flags().StringVar(&eventStore, "eventstore", "", "`connection` string of an EventStoreDB, instead of what init was told")
 	cmd.Flags().StringVar(&logServer, "trillian", "", "`host:port` of a Trillian log server, instead of what init was told")
 	cmd.Flags().StringVar(&nodeListen, "node-listen", "", "loopback `host:port` at which other programs on this machine read the event store with clients of their own; they cannot append to the ledger's streams")
+	cmd.Flags().StringVar(&views, "views", "", "`URL` of a PostgreSQL for the read models, instead of what init was told")
 	cmd.Flags().DurationVar(&tick, "tick", time.Second, "time between publications")
 	return cmd
 }

@@ -55,7 +55,7 @@ func (f *dataFlags) config() (instanceConfig, error) {
 		return instanceConfig{}, err
 	}
 	return instanceConfig{
-		dir: f.data, id: s.ID, origin: s.Origin, eventStore: s.EventStore, logServer: s.Trillian, log: log,
+		dir: f.data, id: s.ID, origin: s.Origin, eventStore: s.EventStore, logServer: s.Trillian, views: s.Views, log: log,
 		acceptClock: f.acceptClock, patience: f.patience,
 	}, nil
 }

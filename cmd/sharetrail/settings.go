@@ -19,6 +19,7 @@ type settings struct {
 	Origin     string `json:"origin"` // the ledger's name in checkpoints and reports
 	EventStore string `json:"eventstore,omitempty"`
 	Trillian   string `json:"trillian,omitempty"`
+	Views      string `json:"views,omitempty"` // URL of a PostgreSQL; may hold a password
 }
 
 const settingsName = "ledger.json"

@@ -65,6 +65,11 @@ var access = map[string][]actor.Role{
 	"list-recipients": {actor.Admin, actor.Counsel, actor.Recorder},
 	"get-recipient":   {actor.Admin, actor.Counsel, actor.Recorder},
 
+	"list-views":    {actor.Admin, actor.Auditor},
+	"rebuild-views": {actor.Admin},
+	"retry-views":   {actor.Admin},
+	"drop-view":     {actor.Admin},
+
 	"add-actor":    {actor.Admin},
 	"list-actors":  {actor.Admin},
 	"revoke-actor": {actor.Admin},

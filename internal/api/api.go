@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/events/pubsub"
 	"github.com/sharetrail/sharetrail/internal/actor"
 	"github.com/sharetrail/sharetrail/ledger"
 	"github.com/sharetrail/sharetrail/ledger/decide"
@@ -32,6 +33,7 @@ type Config struct {
 	Ledger  *ledger.Ledger
 	Runner  *projections.Runner
 	Reports *projections.Reports
+	Events  pubsub.Pages // the event store, which read models are built from
 	Files   *Files
 	Book    *AddressBook
 	Actors  *actor.Store
@@ -92,6 +94,7 @@ func newAPI(cfg Config) (*http.ServeMux, huma.API) {
 	s.registerQueries(api)
 	s.registerReports(api)
 	s.registerLedger(api)
+	s.registerViews(api)
 	s.registerBook(api)
 	s.registerActors(api)
 	return mux, api

@@ -61,7 +61,7 @@ func serve(t *testing.T) *served {
 		t.Fatal(err)
 	}
 	handler := api.Handler(api.Config{
-		Ledger: l.Ledger, Runner: runner, Files: &api.Files{Dir: filepath.Join(l.Dir, "reports")},
+		Ledger: l.Ledger, Runner: runner, Events: l.Store, Files: &api.Files{Dir: filepath.Join(l.Dir, "reports")},
 		Book: &api.AddressBook{Path: filepath.Join(l.Dir, "recipients.json")}, Actors: actors,
 		Reports: &projections.Reports{
 			Prover: l.Ledger, Rows: views, Runner: runner, Trust: l.Trust(), Key: secrets.Report, Now: time.Now,

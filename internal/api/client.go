@@ -265,3 +265,31 @@ func (c *Client) Register(ctx context.Context, after string, limit int) (project
 	err := c.call(ctx, http.MethodGet, fmt.Sprintf("/v1/recipients?after=%s&limit=%d", url.QueryEscape(after), limit), nil, nil, &page)
 	return page, err
 }
+
+// Views tells which versions of the read model there are.
+func (c *Client) Views(ctx context.Context) (Views, error) {
+	var v Views
+	err := c.call(ctx, http.MethodGet, "/v1/views", nil, nil, &v)
+	return v, err
+}
+
+// RebuildViews builds the read model anew, in a new version.
+func (c *Client) RebuildViews(ctx context.Context) (Views, error) {
+	var v Views
+	err := c.call(ctx, http.MethodPost, "/v1/views:rebuild", nil, RebuildRequest{}, &v)
+	return v, err
+}
+
+// RetryViews applies what waits.
+func (c *Client) RetryViews(ctx context.Context) (Views, error) {
+	var v Views
+	err := c.call(ctx, http.MethodDelete, "/v1/parked", nil, nil, &v)
+	return v, err
+}
+
+// DropView removes a version that is not in use.
+func (c *Client) DropView(ctx context.Context, version int) (Views, error) {
+	var v Views
+	err := c.call(ctx, http.MethodDelete, fmt.Sprintf("/v1/views/%d", version), nil, nil, &v)
+	return v, err
+}

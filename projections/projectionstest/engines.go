@@ -95,6 +95,10 @@ func (p Place) postgres() bool { return strings.HasPrefix(string(p), "postgres:"
 
 func newDirectory(t testing.TB) Place { return Place(t.TempDir()) }
 
+// Database makes a PostgreSQL database for a test and returns its URL. Without a
+// server the test is skipped, unless SHARETRAIL_REQUIRE_BACKENDS is 1.
+func Database(t testing.TB) string { return string(newDatabase(t)) }
+
 // newDatabase makes a database of its own for a test.
 func newDatabase(t testing.TB) Place {
 	t.Helper()
