@@ -112,7 +112,7 @@ func patched(share *events.DisclosureRecorded, patch json.RawMessage) (*events.D
 	}
 	out := new(events.DisclosureRecorded)
 	if name, found := misspelt(reflect.TypeOf(*out), whole, "changes"); found {
-		return nil, &events.FieldError{Field: "changes", Rule: name + " is no member of a share", Next: "use the members of a share, in their exact spelling"}
+		return nil, &events.FieldError{Field: "changes", Rule: "does not fit a share (" + name + " is no member of one)", Next: "use the members of a share, in their exact spelling"}
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	if err := dec.Decode(out); err != nil {
