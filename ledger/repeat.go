@@ -49,7 +49,20 @@ func (l *Ledger) sameShare(ctx context.Context, cmd *Command, index uint64) erro
 			return err
 		}
 	}
-	return nil
+	if target == nil {
+		return nil
+	}
+	// A reattribution begins as the retraction that it holds; what follows tells them
+	// apart.
+	at, more := l.Find(l.eventID(cmd, uint16(len(asked(planned)))))
+	if !more {
+		return nil
+	}
+	sealed, err := l.sealedAt(ctx, at)
+	if err == nil && sealed.Type != events.TypeEnrolled {
+		err = ErrKeyReused
+	}
+	return err
 }
 
 // sameEvent compares a planned event with the one recorded at an index.

@@ -128,7 +128,13 @@ func (l *Ledger) targetOf(ctx context.Context, cmd *Command, before uint64) (*ta
 		return nil, err
 	}
 	t.Share = events.ShareIn(t.Event)
-	for _, d := range deeds {
+	for i, d := range deeds {
+		if d.typ == events.TypeDisclosureAmended {
+			t.Versions++
+			if slices.ContainsFunc(deeds[i+1:], func(d deed) bool { return d.typ == events.TypeDisclosureAmended }) {
+				continue // a later one holds the whole share
+			}
+		}
 		if err := l.apply(ctx, t, d); err != nil {
 			return nil, err
 		}
@@ -183,7 +189,7 @@ func (l *Ledger) apply(ctx context.Context, t *target, d deed) error {
 		}
 		newest := *events.ShareIn(e)
 		newest.Extent = t.Share.Extent
-		t.Share, t.Versions = &newest, t.Versions+1
+		t.Share = &newest
 	case events.TypeDisclosureRetracted:
 		gone, err := l.partiesOf(ctx, d.at)
 		if err != nil {
@@ -213,6 +219,12 @@ func (l *Ledger) decide(state decide.State, cmd *Command, t *target, now time.Ti
 		return nil, err
 	}
 	for _, p := range planned {
+		// What cannot be sealed is refused here: later it would fail a whole batch, and
+		// with it commands of others.
+		if len(p.Parties) > events.MaxSlots {
+			return nil, &events.FieldError{Field: "id", Rule: fmt.Sprintf("names a record of so many people that this would concern more than %d parties", events.MaxSlots),
+				Next: "retract it, and record it as several shares"}
+		}
 		roles := make([]events.Role, len(p.Parties))
 		for i, party := range p.Parties {
 			roles[i] = party.Role

@@ -43,7 +43,7 @@ func CheckReport(b []byte, role events.Role, id string, pinned *Trust) (*Verdict
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{versions: map[uint64]uint64{}, report: report, trust: own, verdict: &Verdict{Pinned: pinned != nil}}
+	c := &checker{versions: map[uint64]uint64{}, newest: map[uint64]*events.DisclosureRecorded{}, report: report, trust: own, verdict: &Verdict{Pinned: pinned != nil}}
 	if pinned != nil {
 		c.trust = pinned
 	} else if err := checkSignature(signed, doc, own); err != nil {
@@ -84,9 +84,11 @@ type checker struct {
 	enrolledAt   uint64
 	enrolledTime uint64
 
-	// Of the entries so far: their leaves, and how often each was amended, by index.
+	// Of the entries so far: their leaves, and how often and to what each was amended,
+	// by index.
 	leafHashes []events.Hash
 	versions   map[uint64]uint64
+	newest     map[uint64]*events.DisclosureRecorded // the newest version of an amended one
 }
 
 // maxTimeMS is the last millisecond of the year 9999, beyond which no date can
@@ -148,6 +150,9 @@ func (c *checker) checkReader(role events.Role, id string) error {
 	}
 	if c.report.Role != role.String() {
 		return refute(name, "check the role you asked for: this file is about another")
+	}
+	if controller, err := events.ParseIdentity(rules.Identities, "org:"+c.trust.Origin); role == events.RoleController && (err != nil || c.id != controller) {
+		return refute(name, "the controller of this ledger is org:%s: nobody else has a register of that role", Plain(c.trust.Origin))
 	}
 	c.verdict.Role, c.verdict.ID = role, c.id.String()
 	c.pass(name, "the report is about %s", Plain(c.id.String()))

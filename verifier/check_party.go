@@ -1,8 +1,10 @@
 package verifier
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -173,8 +175,51 @@ func (c *checker) about(name string, content *events.SlotContent, event events.E
 		if c.versions[target.Index]++; amended.Amendment.Version != c.versions[target.Index] {
 			return nil, refute(name, "it is amendment %d of an entry whose amendment %d would be next", amended.Amendment.Version, c.versions[target.Index])
 		}
+		if err := c.amends(name, amended, target); err != nil {
+			return nil, err
+		}
+	}
+	if onward, ok := event.(*events.OnwardReported); ok && onward.Onward.By != events.ShareIn(target.Event).Recipient.ID {
+		return nil, refute(name, "it says that somebody passed the data on who did not receive it")
 	}
 	return &target.Number, nil
+}
+
+// amends checks that an amendment differs from the version before it in exactly
+// what it names, and that it is about the same recipient.
+func (c *checker) amends(name string, amended *events.DisclosureAmended, target *ShownEntry) error {
+	before := c.newest[target.Index]
+	if before == nil {
+		before = events.ShareIn(target.Event)
+	}
+	is := &amended.DisclosureRecorded
+	if is.Recipient.ID != before.Recipient.ID {
+		return refute(name, "it amends the record to another recipient, in whose register it does not stand")
+	}
+	if !slices.Equal(different(before, is), amended.Amendment.Changed) {
+		return refute(name, "it does not name what it makes different")
+	}
+	c.newest[target.Index] = is
+	return nil
+}
+
+// different names the groups in which two shares differ, in order. How many people
+// a share concerns is not amended.
+func different(a, b *events.DisclosureRecorded) (names []string) {
+	values := map[string][]byte{}
+	for _, f := range events.Fields(a) {
+		values[f.Name] = f.Value
+	}
+	for _, f := range events.Fields(b) {
+		if was, there := values[f.Name]; f.Name != "extent" && (!there || !bytes.Equal(was, f.Value)) {
+			names = append(names, f.Name)
+		}
+		delete(values, f.Name)
+	}
+	delete(values, "extent")
+	names = slices.AppendSeq(names, maps.Keys(values))
+	slices.Sort(names)
+	return names
 }
 
 // joins reports whether the party may have an entry in an event without one in

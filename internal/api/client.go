@@ -159,7 +159,7 @@ func (c *Client) WriteReportAbout(ctx context.Context, about ReportRequest) (Wri
 
 // Report fetches a written report.
 func (c *Client) Report(ctx context.Context, id string) ([]byte, error) {
-	return c.get(ctx, "/v1/reports/"+id)
+	return c.get(ctx, "/v1/reports/"+url.PathEscape(id))
 }
 
 // Trust fetches the trust file.

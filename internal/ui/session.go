@@ -22,6 +22,7 @@ const (
 // Bounds of what is kept for who signed in.
 const (
 	maxSessions = 1000
+	maxOwn      = 50 // of one actor, who so cannot end those of others
 	maxReports  = 100
 )
 
@@ -92,9 +93,8 @@ func (s *sessions) begin(a actor.Actor) (cookie string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sweep(now)
-	if len(s.all) >= maxSessions {
-		s.dropOldest()
-	}
+	s.dropOldest(maxOwn, func(one *session) bool { return one.actor == a })
+	s.dropOldest(maxSessions, func(*session) bool { return true })
 	s.all[sha256.Sum256([]byte(cookie))] = &session{actor: a, csrf: random(), began: now, active: now, subjects: map[string]string{}}
 	return cookie
 }
@@ -108,16 +108,23 @@ func (s *sessions) sweep(now time.Time) {
 	}
 }
 
-// dropOldest ends the session that has been quiet for longest. mu is held.
-func (s *sessions) dropOldest() {
+// dropOldest makes room for one more of the chosen sessions: if there are as many
+// as there may be, it ends the one that has been quiet for longest. mu is held.
+func (s *sessions) dropOldest(most int, choose func(*session) bool) {
 	var oldest [sha256.Size]byte
 	var found *session
+	n := 0
 	for k, one := range s.all {
-		if found == nil || one.active.Before(found.active) {
+		if !choose(one) {
+			continue
+		}
+		if n++; found == nil || one.active.Before(found.active) {
 			oldest, found = k, one
 		}
 	}
-	delete(s.all, oldest)
+	if n >= most {
+		delete(s.all, oldest)
+	}
 }
 
 // find returns the session of a cookie, which has just been active, or nil.

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sharetrail/sharetrail/events"
@@ -110,9 +113,11 @@ func patched(share *events.DisclosureRecorded, patch json.RawMessage) (*events.D
 	if text, err = json.Marshal(merged(whole, changes)); err != nil {
 		return nil, fmt.Errorf("amending the share: %w", err)
 	}
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.DisallowUnknownFields()
 	out := new(events.DisclosureRecorded)
+	if name, found := misspelt(reflect.TypeOf(*out), whole, "changes"); found {
+		return nil, &events.FieldError{Field: "changes", Rule: "does not fit a share (" + name + " is no member of one)", Next: "use the members of a share, in their exact spelling"}
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
 	if err := dec.Decode(out); err != nil {
 		return nil, inPatch(err)
 	}
@@ -120,6 +125,31 @@ func patched(share *events.DisclosureRecorded, patch json.RawMessage) (*events.D
 		return nil, inPatch(err)
 	}
 	return out, nil
+}
+
+// misspelt finds a member that a struct does not have under exactly that name. The
+// decoder would take "Recipient" for "recipient", and one of the two would be lost.
+func misspelt(t reflect.Type, members map[string]any, path string) (name string, found bool) {
+	fields := map[string]reflect.Type{}
+	for _, f := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		fields[name] = f.Type
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		field, known := fields[name]
+		if !known || name == "" {
+			return path + "." + name, true
+		}
+		if field.Kind() == reflect.Pointer {
+			field = field.Elem()
+		}
+		if below, ok := members[name].(map[string]any); ok && field.Kind() == reflect.Struct {
+			if name, found := misspelt(field, below, path+"."+name); found {
+				return name, true
+			}
+		}
+	}
+	return "", false
 }
 
 // inPatch says which member of a patch does not fit a share.
