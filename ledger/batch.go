@@ -55,7 +55,8 @@ type planned struct {
 	facts *events.Facts
 	slots []keystore.Draw
 	who   []keystore.PartyID
-	req   *request // whose answer this is, if it is the share itself
+	req   *request // whose command asked for it; nil for enrolments
+	also  bool     // it is not the first that the command asked for
 }
 
 // repeat is a request whose share another request of the same batch records.
@@ -76,7 +77,9 @@ func newBatch(first uint64) *batch {
 func (b *batch) take(c choice, size int) {
 	b.requests, b.choices, b.twins[c.id] = append(b.requests, c.req), append(b.choices, c), c
 	if t := c.req.target; t != nil {
-		b.about[t.Index] = true
+		for record := range t.deeds {
+			b.about[record] = true
+		}
 	}
 	b.bytes += size
 	for _, d := range c.decided {
@@ -127,9 +130,13 @@ func (l *Ledger) planOne(ctx context.Context, b *batch, req *request) (fits bool
 		req.answer(l.repeated(ctx, req.cmd, Accepted{ID: id, Index: index, Repeat: true}))
 		return true
 	}
-	if t := req.target; t != nil && (b.about[t.Index] || len(l.state.deeds[t.Index]) != t.deeds) {
-		req.answer(reply{err: errTargetMoved}) // it would be decided on what is not so any more
-		return true
+	if req.target != nil {
+		for record, n := range req.target.deeds {
+			if b.about[record] || len(l.state.deeds[record]) != n {
+				req.answer(reply{err: errTargetMoved}) // it would be decided on what is not so any more
+				return true
+			}
+		}
 	}
 	decided, err := l.decide(overlay{l.state, b}, req.cmd, req.target, l.now())
 	if err != nil {
@@ -243,12 +250,14 @@ func (l *Ledger) enrol(ctx context.Context, b *batch) error {
 func (l *Ledger) resolve(ctx context.Context, b *batch, c choice) error {
 	for ordinal, d := range slices.Backward(c.decided) {
 		p := planned{event: d.Event, facts: c.facts[ordinal]}
-		if ordinal == 0 {
-			p.id, p.req = c.id, c.req
-		} else {
+		_, enrols := d.Event.(*events.Enrolled)
+		p.id, p.also = c.id, ordinal > 0
+		if p.also {
 			p.id = l.eventID(c.req.cmd, uint16(ordinal))
 		}
-		_, enrols := d.Event.(*events.Enrolled)
+		if !enrols {
+			p.req = c.req
+		}
 		for _, party := range d.Parties {
 			draw, id, err := l.draw(ctx, b, party, enrols)
 			if err != nil {

@@ -43,9 +43,16 @@ func (l *Ledger) build(ctx context.Context, b *batch) error {
 	for i, p := range order {
 		b.proposed, b.leaves = append(b.proposed, made[i].proposed), append(b.leaves, made[i].leafed)
 		b.covered = append(b.covered, made[i].covered...)
-		if p.req != nil {
-			b.answers[p.req] = Accepted{ID: p.id, Index: b.first + uint64(i)}
+		if p.req == nil {
+			continue
 		}
+		a, at := b.answers[p.req], Place{p.id, b.first + uint64(i)}
+		if p.also {
+			a.Also = append(a.Also, at)
+		} else {
+			a.ID, a.Index = at.ID, at.Index
+		}
+		b.answers[p.req] = a
 	}
 	if len(b.wantsTip) == 0 {
 		return nil

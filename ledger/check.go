@@ -49,8 +49,9 @@ func (l *Ledger) first(ctx context.Context, cmd *Command) (a Accepted, known boo
 	case <-ctx.Done():
 		return Accepted{}, false, context.Cause(ctx)
 	}
-	if err := l.sameShare(ctx, cmd, index); err != nil {
+	also, err := l.sameShare(ctx, cmd, index)
+	if err != nil {
 		return Accepted{}, false, err
 	}
-	return Accepted{ID: id, Index: index, Repeat: true}, true, nil
+	return Accepted{ID: id, Index: index, Repeat: true, Also: also}, true, nil
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,48 +14,69 @@ import (
 	"github.com/sharetrail/sharetrail/ledger/decide"
 )
 
-// repeated answers a command whose key recorded a share before.
+// repeated answers a command whose key recorded something before.
 func (l *Ledger) repeated(ctx context.Context, cmd *Command, first Accepted) reply {
-	if err := l.sameShare(ctx, cmd, first.Index); err != nil {
+	also, err := l.sameShare(ctx, cmd, first.Index)
+	if err != nil {
 		return reply{err: stoppedOr(ctx, err)}
 	}
+	first.Also = also
 	return reply{accepted: first}
 }
 
-// sameShare compares a command with the share its key recorded before, by
-// opening that share. It returns ErrKeyReused if they differ. Any goroutine may
-// call it that does not hold mu.
-func (l *Ledger) sameShare(ctx context.Context, cmd *Command, index uint64) error {
+// sameShare compares a command with what its key recorded before, by opening that,
+// and returns where the events stand that it asked for beside the first. It returns
+// ErrKeyReused if they differ. Any goroutine may call it that does not hold mu.
+func (l *Ledger) sameShare(ctx context.Context, cmd *Command, index uint64) (also []Place, err error) {
 	// It is decided again on what was known then. What was recorded once does not
 	// lie in the future, whatever the clock does.
-	target, err := l.targetOf(ctx, cmd, index)
+	before := index
+	for ordinal := uint16(1); ; ordinal++ {
+		at, known := l.Find(l.eventID(cmd, ordinal))
+		if !known {
+			break
+		}
+		before = min(before, at)
+	}
+	target, err := l.targetOf(ctx, cmd, before)
 	if refused := (*events.FieldError)(nil); errors.As(err, &refused) {
-		return ErrKeyReused // what it is about came later
+		return nil, ErrKeyReused // what it is about came later
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	l.mu.RLock()
 	planned, err := l.decide(l.state, cmd, target, time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC))
 	l.mu.RUnlock()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for ordinal, p := range asked(planned) { // enrolments come last
-		at, known := l.Find(l.eventID(cmd, uint16(ordinal)))
+	wanted := asked(planned)
+	for ordinal, p := range wanted { // enrolments come last
+		id := l.eventID(cmd, uint16(ordinal))
+		at, known := l.Find(id)
 		if !known {
-			return ErrKeyReused
+			return nil, ErrKeyReused
 		}
 		if err := l.sameEvent(ctx, p, at); err != nil {
-			return err
+			return nil, err
+		}
+		if ordinal > 0 {
+			also = append(also, Place{id, at})
 		}
 	}
+	slices.SortFunc(also, func(a, b Place) int { return cmp.Compare(a.Index, b.Index) })
+	return also, l.nothingMore(ctx, cmd, target, len(wanted))
+}
+
+// nothingMore wants that a key recorded no more than a command asks for. A
+// reattribution begins as the retraction that it holds; what follows tells them
+// apart.
+func (l *Ledger) nothingMore(ctx context.Context, cmd *Command, target *target, asked int) error {
 	if target == nil {
 		return nil
 	}
-	// A reattribution begins as the retraction that it holds; what follows tells them
-	// apart.
-	at, more := l.Find(l.eventID(cmd, uint16(len(asked(planned)))))
+	at, more := l.Find(l.eventID(cmd, uint16(asked)))
 	if !more {
 		return nil
 	}

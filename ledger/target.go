@@ -88,7 +88,7 @@ func (l *Ledger) deedOf(ctx context.Context, e events.Recorded, leaf *events.Lea
 // target is a record that a command is about.
 type target struct {
 	decide.Target
-	deeds int // how many were taken into account
+	deeds map[uint64]int // how many were taken into account, of the record and of each that added people to it
 }
 
 // errTargetMoved says that something happened to the target since it was read:
@@ -109,23 +109,29 @@ func (l *Ledger) targetOf(ctx context.Context, cmd *Command, before uint64) (*ta
 	if !known || index >= before {
 		return nil, ErrNoRecord
 	}
+	t := &target{deeds: map[uint64]int{}}
+	return t, l.readTarget(ctx, &t.Target, t.deeds, index, before)
+}
+
+// readTarget reads the record at an index into t, and those that added people to it.
+func (l *Ledger) readTarget(ctx context.Context, t *decide.Target, counted map[uint64]int, index, before uint64) error {
 	sealed, err := l.sealedAt(ctx, index)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if sealed.Leaf.Kind != events.KindEntry || sealed.Type == events.TypeEnrolled {
-		return nil, ErrNoRecord
+		return ErrNoRecord
 	}
 	l.mu.RLock()
 	deeds := slices.Clone(l.state.deeds[index])
 	l.mu.RUnlock()
 	deeds = slices.DeleteFunc(deeds, func(d deed) bool { return d.at >= before })
-	t := &target{Target: decide.Target{ID: id, Index: index, LeafHash: events.LeafHash(sealed.Stored.Leaf)}, deeds: len(deeds)}
+	t.ID, t.Index, t.LeafHash, counted[index] = sealed.ID, index, events.LeafHash(sealed.Stored.Leaf), len(deeds)
 	if t.Parties, err = l.partiesOf(ctx, index); err != nil {
-		return nil, err
+		return err
 	}
 	if t.Event, err = l.openAny(ctx, sealed, t.Parties); err != nil {
-		return nil, err
+		return err
 	}
 	t.Share = events.ShareIn(t.Event)
 	for i, d := range deeds {
@@ -135,11 +141,17 @@ func (l *Ledger) targetOf(ctx context.Context, cmd *Command, before uint64) (*ta
 				continue // a later one holds the whole share
 			}
 		}
-		if err := l.apply(ctx, t, d); err != nil {
-			return nil, err
+		if d.typ == events.TypeSubjectsAdded {
+			added := new(decide.Target)
+			if err := l.readTarget(ctx, added, counted, d.at, before); err != nil {
+				return err
+			}
+			t.Added = append(t.Added, added)
+		} else if err := l.apply(ctx, t, d); err != nil {
+			return err
 		}
 	}
-	return t, nil
+	return nil
 }
 
 // partiesOf returns whom an event concerns, the recipient first, whatever place
@@ -176,7 +188,7 @@ func (l *Ledger) openAny(ctx context.Context, sealed *keystore.Sealed, parties [
 }
 
 // apply takes into account what an event did to the target.
-func (l *Ledger) apply(ctx context.Context, t *target, d deed) error {
+func (l *Ledger) apply(ctx context.Context, t *decide.Target, d deed) error {
 	switch d.typ {
 	case events.TypeDisclosureAmended:
 		sealed, err := l.sealedAt(ctx, d.at)

@@ -41,6 +41,15 @@ type Accepted struct {
 	ID     events.ID
 	Index  uint64 // revision in the stream and leaf in the log
 	Repeat bool   // the key was known, with the same content
+	// Also are the other events that the command asked for, in the order of the
+	// stream: the fresh record of a reattribution, for one.
+	Also []Place
+}
+
+// Place says where an event stands.
+type Place struct {
+	ID    events.ID
+	Index uint64
 }
 
 // request is a command on its way through the writer. A nil command asks for a

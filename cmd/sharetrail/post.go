@@ -61,8 +61,15 @@ func showPosition(out io.Writer, p api.Position, key string, asJSON bool) error 
 	if p.Repeat {
 		word = "known, " + word
 	}
-	_, err := fmt.Fprintf(out, "%s: leaf %d\nid  %s\nkey %s\n", word, p.Index, p.ID, key)
-	return err
+	if _, err := fmt.Fprintf(out, "%s: leaf %d\nid  %s\nkey %s\n", word, p.Index, p.ID, key); err != nil {
+		return err
+	}
+	for _, at := range p.Also {
+		if _, err := fmt.Fprintf(out, "and leaf %d\nid  %s\n", at.Index, at.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // instant is a time that was given, a day, or now.

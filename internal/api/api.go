@@ -112,6 +112,13 @@ type Position struct {
 	Index  uint64    `json:"index" doc:"revision in the event stream, and leaf in the log"`
 	State  string    `json:"state" enum:"accepted,logged,published,projected"`
 	Repeat bool      `json:"repeat,omitempty" doc:"the key was known, with the same content"`
+	Also   []Also    `json:"also,omitempty" doc:"what else the request made, such as the fresh record of a reattribution"`
+}
+
+// Also is another event that a request made.
+type Also struct {
+	ID    events.ID `json:"id"`
+	Index uint64    `json:"index" doc:"revision in the event stream, and leaf in the log"`
 }
 
 type recordInput struct {

@@ -291,5 +291,8 @@ func (s *server) accept(ctx context.Context, in *CommandInput, cmd decide.Comman
 	}
 	p := s.position(accepted.ID, accepted.Index)
 	p.Repeat = accepted.Repeat
+	for _, at := range accepted.Also {
+		p.Also = append(p.Also, Also(at))
+	}
 	return &positionOutput{Location: "/v1/records/" + p.ID.String(), Body: p}, nil
 }

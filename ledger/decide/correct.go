@@ -40,7 +40,7 @@ func (cmd *AddSubjects) Decide(state State, t *Target, now time.Time) ([]Planned
 		return nil, err
 	}
 	for i, p := range planned[0].Parties {
-		if _, there := t.find(p.Role, p.ID); there && p.Role == events.RoleSubject {
+		if p.Role == events.RoleSubject && t.concerns(p.ID) {
 			return nil, &events.FieldError{Field: fmt.Sprintf("subjects[%d].id", i-1), Rule: "is in the record already", Next: "leave it out"}
 		}
 	}
@@ -68,7 +68,7 @@ func (cmd *Amend) Decide(state State, t *Target, now time.Time) ([]Planned, erro
 	if err := t.open(events.TypeDisclosureAmended); err != nil {
 		return nil, err
 	}
-	amended := &events.DisclosureAmended{Amendment: events.Amendment{Version: t.Versions + 1, Kind: cmd.Kind, Reason: cmd.Reason}}
+	amended := &events.DisclosureAmended{Amendment: events.Amendment{Kind: cmd.Kind, Reason: cmd.Reason}}
 	share, err := patched(t.Share, cmd.Changes)
 	if err != nil {
 		return nil, err
@@ -87,13 +87,22 @@ func (cmd *Amend) Decide(state State, t *Target, now time.Time) ([]Planned, erro
 	if err := linked(state, share); err != nil {
 		return nil, err
 	}
-	amended.Amendment.Changed = changed(t.Share, share)
-	share.Extent = events.Extent{}
-	amended.DisclosureRecorded = *share
-	if err := amended.Validate(now); err != nil {
-		return nil, err
+	var planned []Planned
+	for i, t := range t.whole() { // whoever was added to the share has the same to be corrected
+		of := *amended
+		of.Amendment.Version, of.DisclosureRecorded = t.Versions+1, *share
+		of.Extent = t.Share.Extent
+		of.Amendment.Changed = changed(t.Share, &of.DisclosureRecorded)
+		of.Extent = events.Extent{}
+		if i > 0 && (t.Ended != "" || len(of.Amendment.Changed) == 0) {
+			continue
+		}
+		if err := of.Validate(now); err != nil {
+			return nil, err
+		}
+		planned = append(planned, t.about(&of, t.Parties))
 	}
-	return []Planned{t.about(amended, t.Parties)}, nil
+	return planned, nil
 }
 
 // patched applies a merge patch to a share.
@@ -221,25 +230,59 @@ func (cmd *Retract) Decide(state State, t *Target, now time.Time) ([]Planned, er
 	if err := t.open(events.TypeDisclosureRetracted); err != nil {
 		return nil, err
 	}
-	retracted := &events.DisclosureRetracted{Retraction: events.Retraction{
-		Ground: cmd.Ground, Reason: cmd.Reason, Scope: "whole", People: t.subjects(),
-	}}
-	parties := t.Parties
+	var people []Party
 	if len(cmd.Subjects) > 0 {
-		concerned, err := t.some(state, cmd.Subjects)
+		var err error
+		if people, err = parseSubjects(state, cmd.Subjects); err != nil {
+			return nil, err
+		}
+		for i, p := range people {
+			if !t.concerns(p.ID) {
+				return nil, nobody(fmt.Sprintf("subjects[%d].id", i))
+			}
+		}
+	}
+	var planned []Planned
+	for _, t := range t.whole() {
+		p, err := cmd.of(t, people, now)
 		if err != nil {
 			return nil, err
 		}
-		if n := uint64(len(concerned)); n < t.subjects() {
-			retracted.Retraction.Scope, retracted.Retraction.People = "part", n
+		if p != nil {
+			planned = append(planned, *p)
 		}
-		parties = slices.DeleteFunc(slices.Clone(t.Parties), func(p Party) bool { return p.Role == events.RoleSubject })
-		parties = append(parties, concerned...)
+	}
+	return planned, nil
+}
+
+// of plans the retraction of one record, for those of the people whom it concerns,
+// or for everybody. It is nil if there is nobody.
+func (cmd *Retract) of(t *Target, people []Party, now time.Time) (*Planned, error) {
+	concerned := people
+	if people == nil {
+		concerned = t.of(events.RoleSubject)
+	}
+	concerned = slices.DeleteFunc(slices.Clone(concerned), func(p Party) bool {
+		_, there := t.find(p.Role, p.ID)
+		return !there
+	})
+	n := uint64(len(concerned))
+	if n == 0 || t.Ended != "" && t.Ended != events.TypeSeriesClosed {
+		return nil, nil
+	}
+	retracted := &events.DisclosureRetracted{Retraction: events.Retraction{Ground: cmd.Ground, Reason: cmd.Reason, Scope: "whole", People: n}}
+	if n < t.subjects() {
+		retracted.Retraction.Scope = "part"
 	}
 	if err := retracted.Validate(now); err != nil {
 		return nil, err
 	}
-	return []Planned{t.about(retracted, parties)}, nil
+	p := t.about(retracted, append(t.of(events.RoleRecipient), concerned...))
+	return &p, nil
+}
+
+func nobody(field string) error {
+	return &events.FieldError{Field: field, Rule: "is nobody whom the record concerns", Next: "name somebody it concerns"}
 }
 
 // some returns the record's parties that are these subjects, with what is said of
@@ -251,7 +294,7 @@ func (t *Target) some(state State, subjects []Subject) ([]Party, error) {
 	}
 	for i, p := range parties {
 		if _, there := t.find(p.Role, p.ID); !there {
-			return nil, &events.FieldError{Field: fmt.Sprintf("subjects[%d].id", i), Rule: "is nobody whom the record concerns", Next: "name somebody it concerns"}
+			return nil, nobody(fmt.Sprintf("subjects[%d].id", i))
 		}
 	}
 	return parties, nil
@@ -284,9 +327,9 @@ func (cmd *Reattribute) Decide(state State, t *Target, now time.Time) ([]Planned
 		return nil, err
 	}
 	if _, there := t.find(events.RoleSubject, from); !there {
-		return nil, &events.FieldError{Field: "from", Rule: "is nobody whom the record concerns", Next: "name somebody it concerns"}
+		return nil, nobody("from")
 	}
-	if _, there := t.find(events.RoleSubject, to); there {
+	if t.concerns(to) {
 		return nil, &events.FieldError{Field: "to.id", Rule: "is in the record already", Next: "retract it for the other person"}
 	}
 	retraction, err := (&Retract{ID: cmd.ID, Ground: "wrong_person", Reason: cmd.Reason, Subjects: []Subject{{ID: cmd.From}}}).Decide(state, t, now)

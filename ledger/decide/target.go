@@ -30,6 +30,19 @@ type Target struct {
 	Versions uint64  // amendments so far
 	Parties  []Party // those whom the record still concerns
 	Ended    string  // what ended it: the type of an event, or empty
+	// Added are the records that added people to this one, each a record of its own.
+	Added []*Target
+}
+
+// whole returns the record and those that added people to it.
+func (t *Target) whole() []*Target { return append([]*Target{t}, t.Added...) }
+
+// concerns reports whether the record, or one that added to it, has a subject.
+func (t *Target) concerns(id events.Identity) bool {
+	return slices.ContainsFunc(t.whole(), func(t *Target) bool {
+		_, there := t.find(events.RoleSubject, id)
+		return there
+	})
 }
 
 // Of returns the reference that a slot makes to the record.
