@@ -31,7 +31,7 @@ type OnwardReported struct {
 
 // Onward says who passed data on, and when.
 type Onward struct {
-	By        string `cbor:"by" json:"by" doc:"id of the recipient that passed it on"`
+	By        string `cbor:"by" json:"by,omitempty" doc:"id of the recipient that passed it on; left out: the share's"`
 	At        string `cbor:"at" json:"at" doc:"RFC 3339 time in UTC"`
 	Precision string `cbor:"precision,omitempty" json:"precision,omitempty" doc:"instant (default), day or month"`
 }

@@ -50,7 +50,7 @@ func ParseIdentity(rules []IdentityRule, text string) (Identity, error) {
 	}
 	i := slices.IndexFunc(rules, func(r IdentityRule) bool { return r.Namespace == ns })
 	if i < 0 {
-		return "", bad("id", "namespace "+quote(ns)+" is not one of this ledger's", "use one of "+namespaces(rules))
+		return "", bad("id", "begins with a namespace that is not one of this ledger's", "use one of "+namespaces(rules))
 	}
 	if !utf8.ValidString(local) {
 		return "", bad("id", "must be UTF-8", "send the identifier in UTF-8")
@@ -178,11 +178,4 @@ func namespaces(rules []IdentityRule) string {
 		names = append(names, r.Namespace)
 	}
 	return strings.Join(names, ", ")
-}
-
-func quote(s string) string {
-	if len(s) > 40 {
-		s = s[:40] + "..."
-	}
-	return `"` + strings.ToValidUTF8(s, "?") + `"`
 }

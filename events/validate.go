@@ -72,7 +72,7 @@ func (v *validator) reasons(reasons []Reason) {
 	for i, r := range reasons {
 		v.term("reasons", string(r), true)
 		if slices.Contains(reasons[:i], r) {
-			v.fail("reasons", "names "+quote(string(r))+" twice", "name each value once")
+			v.fail("reasons", "names a value twice", "name each value once")
 		}
 	}
 }
@@ -185,7 +185,7 @@ func (v *validator) texts(field string, list []string, required bool) {
 	for i, s := range list {
 		v.text(field, s, true)
 		if slices.Contains(list[:i], s) {
-			v.fail(field, "names "+quote(s)+" twice", "name each value once")
+			v.fail(field, "names a value twice", "name each value once")
 		}
 	}
 }
@@ -195,7 +195,7 @@ func (v *validator) term(field, s string, required bool) {
 		return
 	}
 	if values := terms[field]; !slices.Contains(values, s) {
-		v.fail(field, quote(s)+" is not one of its values", "use one of "+strings.Join(values, ", "))
+		v.fail(field, "is not one of its values", "use one of "+strings.Join(values, ", "))
 	}
 }
 

@@ -37,7 +37,7 @@ func (v *validator) amendment(a Amendment) {
 	for i, name := range a.Changed {
 		v.term("amendment.changed", name, true)
 		if slices.Contains(a.Changed[:i], name) {
-			v.fail("amendment.changed", "names "+quote(name)+" twice", "name each group once")
+			v.fail("amendment.changed", "names a group twice", "name each group once")
 		}
 	}
 }

@@ -203,6 +203,7 @@ func specIdentities() []vector {
 		out = append(out, vector{Name: c.name, In: values{"text": hx([]byte(c.text))}, Out: values{"identity": hx([]byte(c.want))}})
 	}
 	const (
+		space   = "begins with a namespace that is not one of this ledger's"
 		form    = "must be namespace:local, such as email:ada@example.com"
 		length  = "the part after the colon must have 1 to 900 bytes"
 		control = "must not contain control characters"
@@ -213,9 +214,9 @@ func specIdentities() []vector {
 	for _, c := range []struct{ name, text, rule string }{
 		{"nothing", "", form},
 		{"no colon", "ada@example.com", form},
-		{"unknown namespace", "fax:1", `namespace "fax" is not one of this ledger's`},
-		{"namespace in capitals", "Email:ada@x", `namespace "Email" is not one of this ledger's`},
-		{"namespace empty", ":x", `namespace "" is not one of this ledger's`},
+		{"unknown namespace", "fax:1", space},
+		{"namespace in capitals", "Email:ada@x", space},
+		{"namespace empty", ":x", space},
 		{"local part empty", "email:", length},
 		{"901 bytes", "account:" + strings.Repeat("x", 901), length},
 		{"not UTF-8", "account:\xff", "must be UTF-8"},

@@ -238,6 +238,7 @@ func (f *family) series(recorded events.DisclosureRecorded) {
 	progress := events.SeriesProgress{Count: 365, Last: last}
 	f.do("update", &decide.UpdateSeries{ID: opened.ID, Progress: progress},
 		&events.SeriesUpdated{Progress: progress}, recipient("northwind", opened.Index), subject("ada", "", opened.Index))
+	f.refuse("progress.count", &decide.UpdateSeries{ID: opened.ID, Progress: events.SeriesProgress{Count: 364, Last: last}})
 	f.refuse("progress.last", &decide.UpdateSeries{ID: opened.ID, Progress: events.SeriesProgress{Count: 1, Last: "2024-01-01T00:00:00Z"}})
 	f.do("close", &decide.UpdateSeries{ID: opened.ID, Progress: progress, Closing: &events.SeriesClosing{Reason: "the contract ended"}},
 		&events.SeriesClosed{Progress: progress, Closing: events.SeriesClosing{Reason: "the contract ended"}},

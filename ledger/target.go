@@ -141,6 +141,9 @@ func (l *Ledger) readTarget(ctx context.Context, t *decide.Target, counted map[u
 				continue // a later one holds the whole share
 			}
 		}
+		if d.typ == events.TypeSeriesUpdated && i+1 < len(deeds) && deeds[i+1].typ == d.typ {
+			continue // the next one counts further
+		}
 		if d.typ == events.TypeSubjectsAdded {
 			added := new(decide.Target)
 			if err := l.readTarget(ctx, added, counted, d.at, before); err != nil {
@@ -213,7 +216,22 @@ func (l *Ledger) apply(ctx context.Context, t *decide.Target, d deed) error {
 		if !slices.ContainsFunc(t.Parties, func(p decide.Party) bool { return p.Role == events.RoleSubject }) {
 			t.Ended = d.typ
 		}
-	case events.TypeSeriesClosed, events.TypeDisputeResolved, events.TypeConsentWithdrawn, events.TypeConsentExpired:
+	case events.TypeSeriesUpdated, events.TypeSeriesClosed:
+		sealed, err := l.sealedAt(ctx, d.at)
+		if err != nil {
+			return err
+		}
+		e, err := l.openAny(ctx, sealed, t.Parties)
+		if err != nil {
+			return err
+		}
+		switch e := e.(type) {
+		case *events.SeriesUpdated:
+			t.Progress = e.Progress
+		case *events.SeriesClosed:
+			t.Progress, t.Ended = e.Progress, d.typ
+		}
+	case events.TypeDisputeResolved, events.TypeConsentWithdrawn, events.TypeConsentExpired:
 		t.Ended = d.typ
 	}
 	return nil

@@ -276,7 +276,7 @@ func testRefuse(t *testing.T, p *process) {
 		change func(*api.Record)
 		words  []string
 	}{
-		"unknown term":      {func(r *api.Record) { r.Reasons = []events.Reason{"whim"} }, []string{"reasons", `"whim" is not one of its values`, "use one of consent, "}},
+		"unknown term":      {func(r *api.Record) { r.Reasons = []events.Reason{"whim"} }, []string{"reasons", `is not one of its values`, "use one of consent, "}},
 		"future date":       {func(r *api.Record) { r.Occurred.At = "2999-01-01T00:00:00Z" }, []string{"occurred.at", "lies in the future", "when it has happened"}},
 		"local time":        {func(r *api.Record) { r.Occurred.At = "2026-01-02T00:00:00+05:00" }, []string{"occurred.at", "UTC", "write it like"}},
 		"unknown namespace": {func(r *api.Record) { r.Subjects[0].ID = "canary:1" }, []string{"subjects[0].id", "namespace", "use one of account, email, org, phone"}},

@@ -54,7 +54,7 @@ func Handler(cfg Config) http.Handler {
 	for _, path := range []string{"/v1/", "/.well-known/sharetrail/", "/openapi.json", "/openapi.yaml"} {
 		mux.Handle(path, programs)
 	}
-	mux.Handle("GET /assets/", http.FileServerFS(assets))
+	mux.Handle("GET /assets/{file}", http.FileServerFS(assets))
 	mux.HandleFunc("GET /sign-in", s.showSignIn)
 	mux.HandleFunc("POST /sign-in", s.signIn)
 	mux.HandleFunc("POST /sign-out", s.signOut)

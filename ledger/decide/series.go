@@ -57,6 +57,10 @@ func (cmd *UpdateSeries) Decide(_ State, t *Target, now time.Time) ([]Planned, e
 	if err == nil && err2 == nil && last.Before(first) {
 		return nil, &events.FieldError{Field: "progress.last", Rule: "lies before the first share of the series", Next: "check the time"}
 	}
+	if cmd.Progress.Count < t.Progress.Count {
+		return nil, &events.FieldError{Field: "progress.count", Rule: "is less than was told before: shares are not undone",
+			Next: "check the number; if what was told is wrong, retract the series and open it anew"}
+	}
 	return []Planned{t.about(e, t.Parties)}, nil
 }
 

@@ -30,6 +30,8 @@ type Target struct {
 	Versions uint64  // amendments so far
 	Parties  []Party // those whom the record still concerns
 	Ended    string  // what ended it: the type of an event, or empty
+	// Progress is how far a series has come.
+	Progress events.SeriesProgress
 	// Added are the records that added people to this one, each a record of its own.
 	Added []*Target
 }
