@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -84,7 +85,7 @@ func (f *stateFile) mac(r run) []byte {
 // beginning and without a hole. A run that was changed is an error.
 func (f *stateFile) runs(ctx context.Context, end uint64) iter.Seq2[run, error] {
 	return func(yield func(run, error) bool) {
-		rows, err := f.db.Read.QueryContext(ctx, "SELECT first, count, state, records, mac FROM run WHERE first + count <= ? ORDER BY first", end)
+		rows, err := f.db.Read.QueryContext(ctx, "SELECT first, count, state, records, mac FROM run WHERE count <= ? AND first <= ? - count ORDER BY first", end, end)
 		if err != nil {
 			yield(run{}, fmt.Errorf("reading the state: %w", err))
 			return
@@ -115,25 +116,38 @@ func (f *stateFile) runs(ctx context.Context, end uint64) iter.Seq2[run, error] 
 }
 
 // lastState returns the newest state leaf in the file whose index is below a
-// size, and the file's position.
+// size, and the file's position. The last run is authenticated: what it says of its
+// own length must not make the event store look older than it is.
 func (f *stateFile) lastState(ctx context.Context, size uint64) (index, position uint64, found bool, err error) {
-	var at, end *uint64
-	err = f.db.Read.QueryRowContext(ctx, `SELECT
-		(SELECT first + count - 1 FROM run WHERE state = 1 AND first + count <= ? ORDER BY first DESC LIMIT 1),
-		(SELECT first + count FROM run ORDER BY first DESC LIMIT 1)`, size).Scan(&at, &end)
+	var last run
+	var mac []byte
+	err = f.db.Read.QueryRowContext(ctx, "SELECT first, count, state, records, mac FROM run ORDER BY first DESC LIMIT 1").
+		Scan(&last.first, &last.count, &last.state, &last.records, &mac)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, 0, false, nil
+	}
 	if err != nil {
 		return 0, 0, false, fmt.Errorf("reading the state: %w", err)
 	}
-	if at == nil {
+	if !hmac.Equal(mac, f.mac(last)) {
+		return 0, 0, false, fmt.Errorf("%w: its last run was changed", errUnusable)
+	}
+	var first, count uint64
+	err = f.db.Read.QueryRowContext(ctx, `SELECT first, count FROM run
+		WHERE state = 1 AND count <= ? AND first <= ? - count ORDER BY first DESC LIMIT 1`, size, size).Scan(&first, &count)
+	if errors.Is(err, sql.ErrNoRows) {
 		return 0, 0, false, nil
 	}
-	return *at, *end, true, nil
+	if err != nil {
+		return 0, 0, false, fmt.Errorf("reading the state: %w", err)
+	}
+	return first + count - 1, last.first + last.count, true, nil
 }
 
 // truncate drops the runs that reach beyond a position, where one begins: what
 // follows is folded again from the stream, and written again.
 func (f *stateFile) truncate(ctx context.Context, end uint64) error {
-	if _, err := f.db.Write.ExecContext(ctx, "DELETE FROM run WHERE first + count > ?", end); err != nil {
+	if _, err := f.db.Write.ExecContext(ctx, "DELETE FROM run WHERE count > ? OR first > ? - count", end, end); err != nil {
 		return fmt.Errorf("truncating the state: %w", err)
 	}
 	f.next, f.open = end, run{first: end}

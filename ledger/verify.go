@@ -252,7 +252,7 @@ func (f *stateFile) reader(ctx context.Context) *recordReader {
 	if f == nil {
 		return &recordReader{pull: func() (run, error, bool) { return run{}, nil, false }, stop: func() {}}
 	}
-	pull, stop := iter.Pull2(f.runs(ctx, 1<<62))
+	pull, stop := iter.Pull2(f.runs(ctx, math.MaxInt64))
 	return &recordReader{pull: pull, stop: stop}
 }
 
