@@ -29,6 +29,7 @@ import (
 type logStorage struct {
 	db    *database
 	admin *adminStorage
+	nodes nodeCache
 }
 
 var _ storage.LogStorage = (*logStorage)(nil)
@@ -57,7 +58,7 @@ func (s *logStorage) SnapshotForTree(ctx context.Context, tree *trillian.Tree) (
 	if err != nil {
 		return nil, err
 	}
-	ltx := &logTX{tx: tx, tree: tree, read: &s.db.reads}
+	ltx := &logTX{tx: tx, tree: tree, read: &s.db.reads, nodes: &s.nodes}
 	err = ltx.loadHead(ctx)
 	if err != nil && err != storage.ErrTreeNeedsInit {
 		tx.Rollback()

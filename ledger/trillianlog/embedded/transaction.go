@@ -34,6 +34,7 @@ type logTX struct {
 	tree  *trillian.Tree
 	read  *readStatements
 	write *writeStatements // nil in a snapshot
+	nodes *nodeCache       // nil unless in a snapshot, which sees only what is committed
 
 	head *trillian.SignedLogRoot // nil while the tree needs initialising
 	root types.LogRootV1         // head, decoded
@@ -110,6 +111,10 @@ func (t *logTX) GetMerkleNodes(ctx context.Context, ids []compact.NodeID) ([]tre
 	nodes := make([]tree.Node, len(ids))
 	leafHash, node := t.stmt(ctx, t.read.leafHash), t.stmt(ctx, t.read.node)
 	for i, id := range ids {
+		if hash, ok := t.nodes.get(t.tree.TreeId, id); ok {
+			nodes[i] = tree.Node{ID: id, Hash: hash}
+			continue
+		}
 		var hash []byte
 		var err error
 		if id.Level == 0 {
@@ -122,6 +127,7 @@ func (t *logTX) GetMerkleNodes(ctx context.Context, ids []compact.NodeID) ([]tre
 		} else if err != nil {
 			return nil, err
 		}
+		t.nodes.put(t.tree.TreeId, id, hash)
 		nodes[i] = tree.Node{ID: id, Hash: hash}
 	}
 	return nodes, nil
