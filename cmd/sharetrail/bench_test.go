@@ -32,23 +32,30 @@ const (
 	benchDir    = "SHARETRAIL_BENCH_DIR"
 )
 
-// BenchmarkBulk imports shares about known people, from acceptance until they
+// BenchmarkBulk imports shares about known and about new people, until they
 // stand in the read model.
 func BenchmarkBulk(b *testing.B) {
 	limitMemory()
+	b.Run("known", func(b *testing.B) { bulk(b, 1000, true) })
+	b.Run("new", func(b *testing.B) { bulk(b, b.N, false) }) // each share enrols somebody
+}
+
+func bulk(b *testing.B, n int, known bool) {
 	in, stop := startBench(b, filepath.Join(b.TempDir(), "data"))
 	defer stop()
-	people := ledgertest.People("p", 1000)
-	enrol(b, in, people)
+	people := ledgertest.People("p", n)
+	if known {
+		enrol(b, in, people)
+	}
 	cpu := cpuTime()
 	b.ResetTimer()
 	recordShare(b, in, people, 0, b.N)
 	accepted := b.Elapsed()
 	project(b, in)
-	n := float64(b.N)
-	b.ReportMetric(n/accepted.Seconds(), "accepted/s")
-	b.ReportMetric(n/b.Elapsed().Seconds(), "projected/s")
-	b.ReportMetric(float64((cpuTime()-cpu).Microseconds())/n, "cpu-µs/share")
+	shares := float64(b.N)
+	b.ReportMetric(shares/accepted.Seconds(), "accepted/s")
+	b.ReportMetric(shares/b.Elapsed().Seconds(), "projected/s")
+	b.ReportMetric(float64((cpuTime()-cpu).Microseconds())/shares, "cpu-µs/share")
 }
 
 // BenchmarkLarge records 100,000 shares, or as many as the environment says, a
