@@ -102,15 +102,16 @@ func (r *Rules) Allows(e Event, roles ...Role) bool {
 	if !known {
 		return false
 	}
-	if len(names) < len(kinds[e.Type()].fields) && !numbered(names, Fields(e)) {
+	if len(names) < len(kinds[e.Type()].fields) && !r.Numbered(e.Type(), Fields(e)) {
 		return false
 	}
 	return !slices.ContainsFunc(roles, func(role Role) bool { return !slices.Contains(r.Labels[e.Type()], role.String()) })
 }
 
-// numbered reports whether each field stands under the number that the rules give
-// its name.
-func numbered(names []string, fields []Field) bool {
+// Numbered reports whether each field of an event of a type stands under the number
+// that the rules give its name.
+func (r *Rules) Numbered(typ string, fields []Field) bool {
+	names := r.Fields[typ]
 	for _, f := range fields {
 		if int(f.Number) >= len(names) || names[f.Number] != f.Name {
 			return false

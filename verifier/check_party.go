@@ -132,7 +132,7 @@ func (c *checker) entry(i uint64, e Entry) (*ShownEntry, *events.Leaf, error) {
 		return nil, nil, refute(name, "the fields do not match the leaf")
 	}
 	event, err := facts.Decode(e.Type)
-	if err != nil || !numbered(c.rules.Fields[e.Type], facts.Fields()) {
+	if err != nil || !c.rules.Numbered(e.Type, facts.Fields()) {
 		return nil, nil, refute(name, "the fields are not those of a %s", Plain(e.Type))
 	}
 	if !events.Whole(e.Type, facts.Fields()) {
@@ -241,17 +241,6 @@ func (c *checker) later(share *events.DisclosureRecorded, timeMS uint64) bool {
 	at, err := time.Parse(time.RFC3339, share.Occurred.At)
 	bound := time.UnixMilli(int64(timeMS + c.rules.GrainMS)).Add(time.Minute)
 	return err == nil && at.After(bound)
-}
-
-// numbered reports whether each field stands under the number that the rules
-// give its name.
-func numbered(names []string, fields []events.Field) bool {
-	for _, f := range fields {
-		if int(f.Number) >= len(names) || names[f.Number] != f.Name {
-			return false
-		}
-	}
-	return true
 }
 
 // checkAbsences demands exactly the absences that follow from what was shown.
