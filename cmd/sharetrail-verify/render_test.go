@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -10,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/events/eventstest"
 	"github.com/sharetrail/sharetrail/verifier"
 )
 
@@ -25,14 +25,14 @@ func rendered(e verifier.ShownEntry) string {
 func TestEveryField(t *testing.T) {
 	n := 0
 	for _, of := range []reflect.Type{reflect.TypeFor[events.DisclosureRecorded](), reflect.TypeFor[events.Private]()} {
-		for _, path := range leaves(of, nil) {
+		for _, path := range eventstest.Leaves(of) {
 			n++
 			e := verifier.ShownEntry{Event: new(events.DisclosureRecorded), Private: new(events.Private)}
 			root := reflect.ValueOf(e.Event).Elem()
 			if of == reflect.TypeFor[events.Private]() {
 				root = reflect.ValueOf(e.Private).Elem()
 			}
-			want := set(root, path, 7000+n)
+			want := eventstest.Set(root, path, 7000+n)
 			if got := rendered(e); !strings.Contains(got, want) {
 				t.Errorf("%s.%v is not printed:\n%s", of.Name(), path, got)
 			}
@@ -42,10 +42,10 @@ func TestEveryField(t *testing.T) {
 		t.Errorf("only %d fields", n)
 	}
 	for _, typ := range events.Types() {
-		for _, path := range leaves(reflect.TypeOf(empty(t, typ)).Elem(), nil) {
+		for _, path := range eventstest.Leaves(reflect.TypeOf(empty(t, typ)).Elem()) {
 			n++
 			e := verifier.ShownEntry{Event: empty(t, typ)}
-			want := set(reflect.ValueOf(e.Event).Elem(), path, 7000+n)
+			want := eventstest.Set(reflect.ValueOf(e.Event).Elem(), path, 7000+n)
 			said := events.Fields(e.Event)
 			if bare := events.Fields(empty(t, typ)); reflect.DeepEqual(said, bare) {
 				continue // no group of this type has it
@@ -80,40 +80,6 @@ func TestLaterThanRecorded(t *testing.T) {
 	if got := rendered(e); !strings.Contains(got, "dated later than recorded") {
 		t.Errorf("got:\n%s", got)
 	}
-}
-
-// leaves lists the paths to every text and number in a type.
-func leaves(t reflect.Type, at []string) (all [][]string) {
-	switch t.Kind() {
-	case reflect.Pointer, reflect.Slice:
-		return leaves(t.Elem(), at)
-	case reflect.Struct:
-		for f := range t.Fields() {
-			all = append(all, leaves(f.Type, append(at[:len(at):len(at)], f.Name))...)
-		}
-		return all
-	}
-	return [][]string{at}
-}
-
-// set sets the value at a path, alone, and returns what must be printed.
-func set(v reflect.Value, path []string, n int) string {
-	switch v.Kind() {
-	case reflect.Pointer:
-		v.Set(reflect.New(v.Type().Elem()))
-		return set(v.Elem(), path, n)
-	case reflect.Slice:
-		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-		return set(v.Index(0), path, n)
-	case reflect.Struct:
-		return set(v.FieldByName(path[0]), path[1:], n)
-	case reflect.String:
-		v.SetString(fmt.Sprint("said ", n))
-	default:
-		v.SetUint(uint64(n))
-		return fmt.Sprint(n)
-	}
-	return v.String()
 }
 
 // TestStatement: what the operator says beside the proofs stands under its own

@@ -1,7 +1,6 @@
 package ui_test
 
 import (
-	"fmt"
 	"html"
 	"reflect"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/events/eventstest"
 	"github.com/sharetrail/sharetrail/internal/ui"
 	"github.com/sharetrail/sharetrail/verifier"
 )
@@ -20,7 +20,7 @@ import (
 func TestEveryField(t *testing.T) {
 	n := 0
 	for _, of := range []reflect.Type{reflect.TypeFor[events.DisclosureRecorded](), reflect.TypeFor[events.Private]()} {
-		for _, path := range leaves(of, nil) {
+		for _, path := range eventstest.Leaves(of) {
 			if name := strings.Join(path, "."); name == "Occurred.Precision" || name == "Extent.Continuations" {
 				continue // how the time is shown; how the ledger stores many people
 			}
@@ -30,7 +30,7 @@ func TestEveryField(t *testing.T) {
 			if of == reflect.TypeFor[events.Private]() {
 				root = reflect.ValueOf(private).Elem()
 			}
-			want := set(root, path, 7000+n)
+			want := eventstest.Set(root, path, 7000+n)
 			got, err := ui.RenderShare(share, private)
 			if err != nil || !strings.Contains(html.UnescapeString(got), want) {
 				t.Errorf("%s.%v is not shown (%v):\n%s", of.Name(), path, err, got)
@@ -56,13 +56,13 @@ func TestEveryEntry(t *testing.T) {
 	n := 0
 	for _, event := range all {
 		of := reflect.TypeOf(event).Elem()
-		for _, path := range leaves(of, nil) {
+		for _, path := range eventstest.Leaves(of) {
 			if path[0] == "DisclosureRecorded" || path[len(path)-1] == "Precision" {
 				continue // shown as a share; how a time is shown
 			}
 			n++
 			e := verifier.ShownEntry{Event: reflect.New(of).Interface().(events.Event), Private: new(events.Private)}
-			want := set(reflect.ValueOf(e.Event).Elem(), path, 7000+n)
+			want := eventstest.Set(reflect.ValueOf(e.Event).Elem(), path, 7000+n)
 			if got, err := ui.RenderEntry(e); err != nil || !strings.Contains(html.UnescapeString(got), want) {
 				t.Errorf("%s.%v is not shown (%v):\n%s", of.Name(), path, err, got)
 			}
@@ -117,40 +117,6 @@ func TestSummary(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-}
-
-// leaves lists the paths to every text and number in a type.
-func leaves(t reflect.Type, at []string) (all [][]string) {
-	switch t.Kind() {
-	case reflect.Pointer, reflect.Slice:
-		return leaves(t.Elem(), at)
-	case reflect.Struct:
-		for f := range t.Fields() {
-			all = append(all, leaves(f.Type, append(at[:len(at):len(at)], f.Name))...)
-		}
-		return all
-	}
-	return [][]string{at}
-}
-
-// set sets the value at a path, alone, and returns what must be shown.
-func set(v reflect.Value, path []string, n int) string {
-	switch v.Kind() {
-	case reflect.Pointer:
-		v.Set(reflect.New(v.Type().Elem()))
-		return set(v.Elem(), path, n)
-	case reflect.Slice:
-		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-		return set(v.Index(0), path, n)
-	case reflect.Struct:
-		return set(v.FieldByName(path[0]), path[1:], n)
-	case reflect.Uint64:
-		v.SetUint(uint64(n))
-	default:
-		v.SetString(fmt.Sprint("value-", n))
-		return fmt.Sprint("value-", n)
-	}
-	return fmt.Sprint(n)
 }
 
 // TestTextsCannotPose: what somebody wrote into a field is text on the page, and
