@@ -252,6 +252,9 @@ func (cmd *Retract) Decide(state State, t *Target, now time.Time) ([]Planned, er
 			planned = append(planned, *p)
 		}
 	}
+	if len(planned) == 0 {
+		return nil, &events.FieldError{Field: "id", Rule: "names a record that concerns nobody any more", Next: "leave it: there is nobody to tell"}
+	}
 	return planned, nil
 }
 
