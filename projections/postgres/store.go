@@ -187,7 +187,7 @@ func (s *Store) open(ctx context.Context, name string, version int) (*View, erro
 		return nil, err
 	}
 	if have != structure {
-		return nil, fmt.Errorf("its tables have structure %d, this program knows %d: build another version", have, structure)
+		return nil, fmt.Errorf("its tables have structure %d, this program knows %d: drop the schemas of this ledger (their names begin like its catalog), and they are built again", have, structure)
 	}
 	pool, err := s.connect(ctx, s.schema(name, version), "view")
 	if err != nil {

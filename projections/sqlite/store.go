@@ -131,7 +131,7 @@ func (s *Store) open(ctx context.Context, name string, version int) (*View, erro
 		return nil, err
 	}
 	if have != structure {
-		return nil, fmt.Errorf("its tables have structure %d, this program knows %d: build another version", have, structure)
+		return nil, fmt.Errorf("its tables have structure %d, this program knows %d: delete the directory views, and it is built again", have, structure)
 	}
 	db, err := open(ctx, s.path(name, version), "shvw", "view")
 	if err != nil {
