@@ -1,5 +1,11 @@
 package events
 
+import (
+	"bytes"
+	"maps"
+	"slices"
+)
+
 // SubjectsAdded adds people to a share that is recorded already. It holds the
 // share again, so that those who are added need nothing else; its extent counts
 // them alone.
@@ -28,6 +34,25 @@ func (*DisclosureAmended) Type() string { return TypeDisclosureAmended }
 
 func (d *DisclosureAmended) groups() []group {
 	return append(d.DisclosureRecorded.without("extent"), group{"amendment", &d.Amendment, true})
+}
+
+// Changed names the field groups in which two shares differ, in order. How many
+// people a share concerns is not amended, so it does not count.
+func Changed(was, is *DisclosureRecorded) (names []string) {
+	values := map[string][]byte{}
+	for _, f := range Fields(was) {
+		values[f.Name] = f.Value
+	}
+	for _, f := range Fields(is) {
+		if before, there := values[f.Name]; !there || !bytes.Equal(before, f.Value) {
+			names = append(names, f.Name)
+		}
+		delete(values, f.Name)
+	}
+	names = slices.AppendSeq(names, maps.Keys(values))
+	names = slices.DeleteFunc(names, func(name string) bool { return name == "extent" })
+	slices.Sort(names)
+	return names
 }
 
 // DisclosureRetracted says that a record is not to be relied on. The record

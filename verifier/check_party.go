@@ -1,10 +1,8 @@
 package verifier
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -196,30 +194,11 @@ func (c *checker) amends(name string, amended *events.DisclosureAmended, target 
 	if is.Recipient.ID != before.Recipient.ID {
 		return refute(name, "it amends the record to another recipient, in whose register it does not stand")
 	}
-	if !slices.Equal(different(before, is), amended.Amendment.Changed) {
+	if !slices.Equal(events.Changed(before, is), amended.Amendment.Changed) {
 		return refute(name, "it does not name what it makes different")
 	}
 	c.newest[target.Index] = is
 	return nil
-}
-
-// different names the groups in which two shares differ, in order. How many people
-// a share concerns is not amended.
-func different(a, b *events.DisclosureRecorded) (names []string) {
-	values := map[string][]byte{}
-	for _, f := range events.Fields(a) {
-		values[f.Name] = f.Value
-	}
-	for _, f := range events.Fields(b) {
-		if was, there := values[f.Name]; f.Name != "extent" && (!there || !bytes.Equal(was, f.Value)) {
-			names = append(names, f.Name)
-		}
-		delete(values, f.Name)
-	}
-	delete(values, "extent")
-	names = slices.AppendSeq(names, maps.Keys(values))
-	slices.Sort(names)
-	return names
 }
 
 // joins reports whether the party may have an entry in an event without one in

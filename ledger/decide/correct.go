@@ -92,7 +92,7 @@ func (cmd *Amend) Decide(state State, t *Target, now time.Time) ([]Planned, erro
 		of := *amended
 		of.Amendment.Version, of.DisclosureRecorded = t.Versions+1, *share
 		of.Extent = t.Share.Extent
-		of.Amendment.Changed = changed(t.Share, &of.DisclosureRecorded)
+		of.Amendment.Changed = events.Changed(t.Share, &of.DisclosureRecorded)
 		of.Extent = events.Extent{}
 		if i > 0 && (t.Ended != "" || len(of.Amendment.Changed) == 0) {
 			continue
@@ -187,31 +187,6 @@ func merged(target, patch map[string]any) map[string]any {
 		}
 	}
 	return target
-}
-
-// changed names the field groups in which two shares differ.
-func changed(was, is *events.DisclosureRecorded) (names []string) {
-	before, after := valuesOf(was), valuesOf(is)
-	for name := range before {
-		if _, still := after[name]; !still {
-			names = append(names, name)
-		}
-	}
-	for name, value := range after {
-		if !bytes.Equal(before[name], value) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
-func valuesOf(share *events.DisclosureRecorded) map[string][]byte {
-	values := map[string][]byte{}
-	for _, f := range events.Fields(share) {
-		values[f.Name] = f.Value
-	}
-	return values
 }
 
 // Retract asks to withdraw a record, for everybody or for some of its subjects.
