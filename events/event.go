@@ -20,6 +20,7 @@ const (
 	TypeDisputeResolved        = "DisputeResolved"
 	TypeDisclosureAcknowledged = "DisclosureAcknowledged"
 	TypeOnwardReported         = "OnwardDisclosureReported"
+	TypeRecordContinued        = "RecordContinued"
 
 	TypeRecipientRegistered = "RecipientRegistered"
 	TypeRecipientChanged    = "RecipientChanged"
@@ -35,6 +36,9 @@ const (
 	TypeConsentRefused   = "ConsentRefused"
 	TypeConsentWithdrawn = "ConsentWithdrawn"
 	TypeConsentExpired   = "ConsentExpired"
+
+	TypeClosureRequested = "ClosureRequested"
+	TypeClosureDeclined  = "ClosureDeclined"
 )
 
 // Event is a fact that went into a body. The set of implementations is closed:

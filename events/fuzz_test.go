@@ -1,6 +1,7 @@
 package events_test
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 	"unicode/utf8"
@@ -124,6 +125,36 @@ func FuzzUnpad(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if plain, err := events.Unpad(b); err == nil && string(events.PadTo(plain, len(b))) != string(b) {
 			t.Errorf("%x is no padding of %x", b, plain)
+		}
+	})
+}
+
+// What a keyholder sends as a record is refused with a field, or is an event whose
+// fields lead back to it.
+func FuzzFromJSON(f *testing.F) {
+	for _, v := range readVectors(f, "family.json") {
+		if !v.Refused {
+			f.Add(v.In["type"], []byte(v.Out["json"]))
+		}
+	}
+	f.Fuzz(func(t *testing.T, typ string, text []byte) {
+		e, err := events.FromJSON(typ, text)
+		if refused := (*events.FieldError)(nil); err != nil {
+			if !errors.As(err, &refused) {
+				t.Fatalf("got error %v", err)
+			}
+			return
+		}
+		if e.Type() != typ {
+			t.Errorf("it is a %s", e.Type())
+		}
+		if e.Validate(now) != nil || !events.Sealable(typ) {
+			return
+		}
+		sealed := events.SealedAs(e)
+		back, err := sealed.Event()
+		if err != nil || !bytes.Equal(events.MarshalFields(events.Fields(back)), sealed.Fields) {
+			t.Errorf("a valid %s does not lead back: %v", typ, err)
 		}
 	})
 }

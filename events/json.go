@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"reflect"
 )
 
 // ErrJSON says that a document is not the canonical JSON of its type.
@@ -22,16 +23,11 @@ func MarshalJSON(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// UnmarshalJSON is the inverse of [MarshalJSON] and refuses every other
-// spelling: unknown, doubled or reordered members, other case, white space.
+// UnmarshalJSON is the inverse of [MarshalJSON] and refuses every other spelling:
+// unknown, doubled or reordered members, other case, white space.
 func UnmarshalJSON(b []byte, v any) error {
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil {
-		return ErrJSON
-	}
-	again, err := MarshalJSON(v)
-	if err != nil || !bytes.Equal(again, b) {
+	c := &canonical{b: b}
+	if !c.value(reflect.ValueOf(v).Elem()) || c.at != len(b) {
 		return ErrJSON
 	}
 	return nil

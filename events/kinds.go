@@ -22,11 +22,12 @@ type kind struct {
 
 // The roles whose labels an event carries.
 var (
-	everybody     = []Role{RoleSubject, RoleRecipient, RoleController}
+	everybody     = []Role{RoleSubject, RoleRecipient, RoleController, RoleAuthority}
 	bothSides     = []Role{RoleSubject, RoleRecipient}
 	subjectOnly   = []Role{RoleSubject}
 	recipientOnly = []Role{RoleRecipient}
 	ledgerOnly    = []Role{RoleController}
+	authorityOnly = []Role{RoleAuthority}
 )
 
 // shareFields are the field groups of a share; types that are like one change a
@@ -50,7 +51,13 @@ func sharesWith(other map[string]string) []string {
 // sharelike are the types that hold a share of their own: they can be retracted,
 // disputed and acknowledged. Only shares of one occasion can be amended: an
 // amendment says when that was.
-var sharelike = []string{TypeDisclosureRecorded, TypeSubjectsAdded, TypeSeriesOpened, TypePossibleRecorded}
+var sharelike = []string{TypeDisclosureRecorded, TypeSubjectsAdded, TypeSeriesOpened, TypePossibleRecorded, TypeUnsealed}
+
+// continuable are the types that may concern more people than fit into one event.
+var continuable = []string{
+	TypeDisclosureRecorded, TypeSubjectsAdded, TypeSeriesOpened, TypeSeriesUpdated, TypeSeriesClosed, TypePossibleRecorded,
+	TypeDisclosureAmended, TypeDisclosureRetracted, TypeDisclosureDisputed, TypeDisputeResolved, TypeDisclosureAcknowledged, TypeOnwardReported,
+}
 
 // kinds is the vocabulary: every type of event whose fields go into a body.
 var kinds = map[string]kind{
@@ -66,7 +73,7 @@ var kinds = map[string]kind{
 	TypePossibleRecorded: {func() Event { return new(PossibleRecorded) },
 		sharesWith(map[string]string{"occurred": "period"}), bothSides, nil},
 	TypeDisclosureAmended: {func() Event { return new(DisclosureAmended) },
-		sharesWith(map[string]string{"extent": "amendment"}), bothSides, []string{TypeDisclosureRecorded, TypeSubjectsAdded}},
+		sharesWith(map[string]string{"extent": "amendment"}), bothSides, []string{TypeDisclosureRecorded, TypeSubjectsAdded, TypeUnsealed}},
 	TypeDisclosureRetracted: {func() Event { return new(DisclosureRetracted) }, []string{"retraction"}, bothSides, sharelike},
 	TypeDisclosureDisputed:  {func() Event { return new(DisclosureDisputed) }, []string{"dispute"}, bothSides, sharelike},
 	TypeDisputeResolved:     {func() Event { return new(DisputeResolved) }, []string{"resolution"}, bothSides, []string{TypeDisclosureDisputed}},
@@ -74,6 +81,8 @@ var kinds = map[string]kind{
 		[]string{"acknowledgement"}, bothSides, sharelike},
 	TypeOnwardReported: {func() Event { return new(OnwardReported) },
 		[]string{"onward", "recipient", "reasons", "data", "transfer"}, bothSides, sharelike},
+
+	TypeRecordContinued: {func() Event { return new(RecordContinued) }, []string{"part", "record"}, subjectOnly, continuable},
 
 	TypeRecipientRegistered: {func() Event { return new(RecipientRegistered) }, []string{"recipient"}, recipientOnly, nil},
 	TypeRecipientChanged:    {func() Event { return new(RecipientChanged) }, []string{"recipient", "change"}, recipientOnly, nil},
@@ -89,6 +98,12 @@ var kinds = map[string]kind{
 	TypeConsentRefused:   {func() Event { return new(ConsentRefused) }, []string{"choice", "scope"}, subjectOnly, nil},
 	TypeConsentWithdrawn: {func() Event { return new(ConsentWithdrawn) }, []string{"choice"}, subjectOnly, []string{TypeConsentGiven}},
 	TypeConsentExpired:   {func() Event { return new(ConsentExpired) }, []string{"choice"}, subjectOnly, []string{TypeConsentGiven}},
+
+	TypeSealRecorded:     {func() Event { return new(SealRecorded) }, []string{"step", "order", "period", "record"}, authorityOnly, nil},
+	TypeUnsealed:         {func() Event { return new(Unsealed) }, []string{"unsealing", "record"}, bothSides, nil},
+	TypeEventUnsealed:    {func() Event { return new(EventUnsealed) }, []string{"unsealing", "record"}, bothSides, nil},
+	TypeClosureRequested: {func() Event { return new(ClosureRequested) }, []string{"closure"}, subjectOnly, nil},
+	TypeClosureDeclined:  {func() Event { return new(ClosureDeclined) }, []string{"declining"}, subjectOnly, []string{TypeClosureRequested}},
 }
 
 // Types returns the types of the events whose fields go into a body, in order.
@@ -119,6 +134,22 @@ func ShareIn(e Event) *DisclosureRecorded {
 		share := e.DisclosureRecorded
 		share.Occurred = Occurred{At: e.Period.To, Precision: "day"}
 		return &share
+	case *Unsealed:
+		if inner, err := e.Record.Event(); err == nil {
+			return ShareIn(inner)
+		}
 	}
 	return nil
+}
+
+// People returns how many people an event says that it concerns, 0 if it does not
+// say.
+func People(e Event) uint64 {
+	if r, ok := e.(*DisclosureRetracted); ok {
+		return r.Retraction.People
+	}
+	if share := ShareIn(e); share != nil {
+		return share.Extent.Subjects
+	}
+	return 0
 }

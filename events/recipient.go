@@ -108,6 +108,10 @@ func RecipientsIn(e Event) []string {
 		return []string{e.Relationship.Recipient}
 	case *SubprocessorAdded:
 		return []string{e.Engagement.By, e.Recipient.ID}
+	case *EventUnsealed:
+		if inner, err := e.Record.Event(); err == nil {
+			return RecipientsIn(inner)
+		}
 	}
 	if share := ShareIn(e); share != nil {
 		return []string{share.Recipient.ID}

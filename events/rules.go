@@ -14,13 +14,19 @@ type Rules struct {
 	Previous    *Hash               `json:"previous"` // hash of the version before, null in the first
 	Unicode     string              `json:"unicode"`  // of normal form and assigned code points
 	Identities  []IdentityRule      `json:"identities"`
-	GrainMS     uint64              `json:"grain_ms"` // times are truncated to it
-	Width       int                 `json:"width"`    // leaves of a body
-	Fields      map[string][]string `json:"fields"`   // event type -> field names; the position is the number
-	Labels      map[string][]string `json:"labels"`   // event type -> roles whose labels it carries
-	Authorities []string            `json:"authorities"`
+	GrainMS     uint64              `json:"grain_ms"`    // times are truncated to it
+	Width       int                 `json:"width"`       // leaves of a body
+	Fields      map[string][]string `json:"fields"`      // event type -> field names; the position is the number
+	Labels      map[string][]string `json:"labels"`      // event type -> roles whose labels it carries
+	Authorities []string            `json:"authorities"` // namespace:local of those under whose orders records are sealed
 	Publication string              `json:"publication"`
 }
+
+// Publication says who may read the log's tiles, and when the ledger publishes.
+const (
+	PublicationRestricted = "restricted" // auditors; each second, or when somebody waits
+	PublicationPublic     = "public"     // everybody; on a fixed grid of the grain, whatever was recorded
+)
 
 // maxGrainMS is a day: beyond it times would say nothing.
 const maxGrainMS = 24 * 60 * 60 * 1000
@@ -41,7 +47,7 @@ func DefaultRules() *Rules {
 		Fields:      map[string][]string{},
 		Labels:      map[string][]string{},
 		Authorities: []string{},
-		Publication: "restricted",
+		Publication: PublicationRestricted,
 	}
 	for typ, k := range kinds {
 		r.Fields[typ], r.Labels[typ] = slices.Clone(k.fields), roleNames(k.labels)
@@ -67,10 +73,10 @@ func ParseRules(b []byte) (*Rules, error) {
 	if err := UnmarshalJSON(b, r); err != nil {
 		return nil, err
 	}
-	// null is not the empty list, and nobody seals yet.
-	ok := r.Version == 1 && r.Previous == nil && r.Unicode == "15.0.0" && r.GrainMS > 0 && r.GrainMS <= maxGrainMS &&
-		r.Width == FieldWidth && r.Publication == "restricted" && len(r.Identities) > 0 &&
-		r.Authorities != nil && len(r.Authorities) == 0
+	// null is not the empty list.
+	ok := r.Version >= 1 && (r.Version == 1) == (r.Previous == nil) && r.Unicode == "15.0.0" && r.GrainMS > 0 && r.GrainMS <= maxGrainMS &&
+		r.Width == FieldWidth && (r.Publication == PublicationRestricted || r.Publication == PublicationPublic) && len(r.Identities) > 0 &&
+		r.Authorities != nil && len(r.Authorities) <= MaxSlots
 	ok = ok && len(r.Fields) == len(r.Labels) && r.Fields[TypeEnrolled] != nil && r.Fields[TypeDisclosureRecorded] != nil
 	for typ, names := range r.Fields {
 		// Rules made by an older program know fewer types, roles and fields, never
@@ -87,10 +93,32 @@ func ParseRules(b []byte) (*Rules, error) {
 		same := func(other IdentityRule) bool { return other.Namespace == rule.Namespace }
 		ok = ok && !slices.ContainsFunc(r.Identities[:i], same) && validNamespace(rule.Namespace) && slices.Contains(cases, rule.Case)
 	}
+	for i, text := range r.Authorities {
+		id, err := ParseIdentity(r.Identities, text)
+		ok = ok && err == nil && id.String() == text && !slices.Contains(r.Authorities[:i], text)
+	}
+	if ok && len(r.Authorities) > 0 {
+		ok = r.Fields[TypeSealRecorded] != nil && slices.Contains(r.Labels[TypeEnrolled], RoleAuthority.String())
+	}
 	if !ok {
 		return nil, ErrJSON
 	}
 	return r, nil
+}
+
+// Extends reports whether r is the next version of the rules before, whose document
+// has the given hash: it names them and does nothing but add. Who is who and who
+// may seal never changes within a ledger, nor how times are cut.
+func (r *Rules) Extends(before *Rules, hash Hash) bool {
+	ok := r.Version == before.Version+1 && r.Previous != nil && *r.Previous == hash && r.Unicode == before.Unicode &&
+		slices.Equal(r.Identities, before.Identities) && slices.Equal(r.Authorities, before.Authorities) &&
+		r.GrainMS == before.GrainMS && r.Width == before.Width && r.Publication == before.Publication
+	begins := func(list, with []string) bool { return len(list) >= len(with) && slices.Equal(list[:len(with)], with) }
+	for typ := range before.Fields {
+		fields, known := r.Fields[typ]
+		ok = ok && known && begins(fields, before.Fields[typ]) && begins(r.Labels[typ], before.Labels[typ])
+	}
+	return ok
 }
 
 // Allows reports whether an event may be written under these rules, with labels of

@@ -72,11 +72,59 @@ func EntryContent(role Role, i uint64, id Identity, private *Private) *SlotConte
 	return &SlotContent{Kind: SlotEntry, Role: role, Number: &i, ID: []byte(id), Private: private}
 }
 
+// Why a generation ends.
+const (
+	ReasonErased  uint8 = 1 // the person was erased: the key and the handle are gone
+	ReasonRotated uint8 = 2 // a copy of the handle left its owner; the next generation has another
+)
+
+// CloseContent ends generation g. The slot's opening is the second half of the VRF
+// output whose first half is its label, so that whoever may ask about an identity
+// can be shown what it says without any key of the person.
+func CloseContent(role Role, g uint64, reason uint8) *SlotContent {
+	return &SlotContent{Kind: SlotClose, Role: role, Number: &g, Reason: &reason}
+}
+
+// AliasContent makes an identity, under whose enrolment label for generation g it
+// stands, another name of a primary one.
+func AliasContent(role Role, g uint64, primary Identity) *SlotContent {
+	return &SlotContent{Kind: SlotAlias, Role: role, Number: &g, ID: []byte(primary)}
+}
+
 // AboutContent is [EntryContent] for an entry about an earlier record of the same
 // party: the leaf at an index, with its hash.
 func AboutContent(role Role, i uint64, id Identity, private *Private, index uint64, leafHash Hash) *SlotContent {
 	c := EntryContent(role, i, id, private)
 	c.TargetIndex, c.TargetLeaf = &index, leafHash[:]
+	return c
+}
+
+// ContinuationContent is [EntryContent] for an entry in a continuation of the event
+// at an index, its header.
+func ContinuationContent(role Role, i uint64, id Identity, private *Private, index uint64, leafHash Hash) *SlotContent {
+	c := AboutContent(role, i, id, private, index, leafHash)
+	c.Kind = SlotContinuation
+	return c
+}
+
+// SealedContent binds a sealed event to somebody whom it concerns, from the day on
+// which it is recorded.
+func SealedContent(role Role, id Identity, private *Private) *SlotContent {
+	if private != nil && private.IsZero() {
+		private = nil
+	}
+	return &SlotContent{Kind: SlotSealedSubject, Role: role, ID: []byte(id), Private: private}
+}
+
+// BodyAlone stands for the slot in the content of an unseal entry whose party has
+// no slot in the sealed event: a recipient's, for one.
+const BodyAlone = BodySlot
+
+// UnsealContent is [AboutContent] for an entry that tells a sealed event: the leaf
+// under which it was sealed, and the slot there that names the party.
+func UnsealContent(role Role, i uint64, id Identity, private *Private, index uint64, leafHash Hash, slot uint16) *SlotContent {
+	c := AboutContent(role, i, id, private, index, leafHash)
+	c.Kind, c.TargetSlot = SlotUnseal, &slot
 	return c
 }
 

@@ -43,6 +43,12 @@ var productAreas = []string{
 	"entertainment", "health", "sites_cookies",
 }
 
+// sealBases are what an order to keep a record under seal can rest on.
+var sealBases = []string{
+	BasisUS2705a, "us_2705b", "us_3486", "us_nsl", "us_fisa", "hipaa_written", BasisHIPAAOral, "court_protective_order",
+	"eu_art23_national", "uk_tipping_off", "other",
+}
+
 // Terms returns the enumerations by the field that takes a value of one, such as
 // recipient.category.
 func Terms() map[string][]string {
@@ -91,6 +97,16 @@ var terms = map[string][]string{
 	"resolution.outcome":      {"upheld", "upheld_in_part", "rejected", "withdrawn"},
 	"acknowledgement.outcome": {"received", "not_received", "corrected", "restricted", "erased"},
 	"choice.method":           {"form", "settings", "written", "oral", "signal", "other"},
+	"step.kind":               {StepSealed, StepSupplemented, StepExtended, StepReviewed, StepProposed, StepLifted, StepLapsed},
+	"order.basis":             sealBases,
+	"unsealing.basis":         sealBases,
+	"order.form":              {"written", "oral"},
+	"unsealing.end":           {StepLifted, StepLapsed},
+	"closure.action":          {"erase", "rotate"},
+	"closure.ground": {
+		"request_of_the_person", "retention_over", "consent_withdrawn", "unlawful", "legal_obligation",
+		"copy_left", "key_exposed",
+	},
 	"transfer.mechanism": {
 		"none_domestic", "adequacy", "safe_harbor", "privacy_shield_eu", "privacy_shield_ch", "dpf_eu", "dpf_uk",
 		"dpf_ch", "scc_2001", "scc_2004", "scc_2010", "scc_2021_m1", "scc_2021_m2", "scc_2021_m3", "scc_2021_m4",

@@ -135,9 +135,7 @@ func (v *validator) evidence(e Evidence) {
 
 // file checks what is said of a file that is kept elsewhere.
 func (v *validator) file(field, digest string, size uint64, mediaType string) {
-	if b, err := hex.DecodeString(digest); err != nil || len(b) != 32 || hex.EncodeToString(b) != digest {
-		v.fail(field+".sha256", "must be a SHA-256 in 64 lower-case hexadecimal digits", "hash the file with sha256sum")
-	}
+	v.hex(field+".sha256", digest, 32, "must be a SHA-256 in 64 lower-case hexadecimal digits", "hash the file with sha256sum")
 	if size == 0 {
 		v.fail(field+".size", "must be the file's length in bytes", "give the length")
 	}
@@ -145,6 +143,13 @@ func (v *validator) file(field, digest string, size uint64, mediaType string) {
 		v.fail(field+".media_type", "must be a media type", "use one such as application/pdf")
 	}
 	v.text(field+".media_type", mediaType, true)
+}
+
+// hex demands so many bytes in base 16.
+func (v *validator) hex(field, s string, n int, rule, next string) {
+	if b, err := hex.DecodeString(s); err != nil || len(b) != n || hex.EncodeToString(b) != s {
+		v.fail(field, rule, next)
+	}
 }
 
 // validator keeps the first rule that was broken.

@@ -197,6 +197,18 @@ func TestValidateConsents(t *testing.T) {
 	breaks(t, "choice.at", "lies in the future", func(c *events.ConsentExpired) { c.Choice.At = tomorrow })
 }
 
+func TestValidateClosures(t *testing.T) {
+	type asked = events.ClosureRequested
+	breaks(t, "closure.action", "not one of its values", func(c *asked) { c.Closure.Action = "forget" })
+	breaks(t, "closure.ground", "not one of its values", func(c *asked) { c.Closure.Ground = "" })
+	breaks(t, "closure.at", "lies in the future", func(c *asked) { c.Closure.At = tomorrow })
+	breaks(t, "closure.until", "must be a time in UTC", func(c *asked) { c.Closure.Until = "" })
+	breaks(t, "closure.until", "before the beginning", func(c *asked) { c.Closure.Until = "2026-11-22T09:59:59Z" })
+	breaks(t, "closure.by", "32 lower-case", func(c *asked) { c.Closure.By = "counsel-2" })
+	breaks(t, "declining.at", "lies in the future", func(c *events.ClosureDeclined) { c.Declining.At = tomorrow })
+	breaks(t, "declining.reason", "is required", func(c *events.ClosureDeclined) { c.Declining.Reason = "" })
+}
+
 // No text of any type goes unchecked: bytes that are no UTF-8 would be stored as
 // fields that nobody can decode. And what even the least event says is required.
 func TestEveryTextIsChecked(t *testing.T) {

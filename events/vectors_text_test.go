@@ -48,6 +48,28 @@ const familyRules = `{"version":1,"previous":null,"unicode":"15.0.0","identities
 	`"StatementPublished":["controller"],"SubjectsAdded":["subject","recipient"],"SubprocessorAdded":["recipient"],` +
 	`"TaxonomyReleased":["controller"]},"authorities":[],"publication":"restricted"}`
 
+// sealRules know seals, and no authority yet.
+var sealRules = strings.NewReplacer(
+	`"DisclosureRetracted":["retraction"],`, `"DisclosureRetracted":["retraction"],"DisclosureUnsealed":["unsealing","record"],`,
+	`"Enrolled":[],`, `"Enrolled":[],"EventUnsealed":["unsealing","record"],`,
+	`"SeriesClosed":["progress","closing"]`, `"SealRecorded":["step","order","period","record"],"SeriesClosed":["progress","closing"]`,
+	`"DisclosureRetracted":["subject","recipient"],`, `"DisclosureRetracted":["subject","recipient"],"DisclosureUnsealed":["subject","recipient"],`,
+	`"Enrolled":["subject","recipient","controller"],`, `"Enrolled":["subject","recipient","controller","authority"],"EventUnsealed":["subject","recipient"],`,
+	`"SeriesClosed":["subject","recipient"]`, `"SealRecorded":["authority"],"SeriesClosed":["subject","recipient"]`,
+).Replace(familyRules)
+
+// closureRules know the steps towards the end of a generation too.
+var closureRules = strings.NewReplacer(
+	`"fields":{"Closed":[],`, `"fields":{"Closed":[],"ClosureDeclined":["declining"],"ClosureRequested":["closure"],`,
+	`"labels":{"Closed":["subject"],`, `"labels":{"Closed":["subject"],"ClosureDeclined":["subject"],"ClosureRequested":["subject"],`,
+).Replace(sealRules)
+
+// continuedRules know the continuations of a record too.
+var continuedRules = strings.NewReplacer(
+	`"RelationshipChanged":["relationship","change"]`, `"RecordContinued":["part","record"],"RelationshipChanged":["relationship","change"]`,
+	`"RelationshipChanged":["recipient"]`, `"RecordContinued":["subject"],"RelationshipChanged":["recipient"]`,
+).Replace(closureRules)
+
 // Parts of firstRules.
 const (
 	sharesFields = `["occurred","reasons","purposes","legal_bases",` +
@@ -97,7 +119,7 @@ func specRules() []vector {
 		{"another Unicode", swap(`15.0.0`, `16.0.0`)},
 		{"grain 0", swap(`60000`, `0`)},
 		{"width 32", swap(`"width":16`, `"width":32`)},
-		{"another publication", swap(`restricted`, `public`)},
+		{"another publication", swap(`restricted`, `everybody`)},
 		{"unknown event type", swap(`"Enrolled":[]`, `"Enroled":[]`)},
 		{"unknown field", swap(`"cpra"`, `"ccpa"`)},
 		{"too many fields", swap(`"extent"]`, `"extent","more"]`)},
@@ -147,6 +169,28 @@ func specRules() []vector {
 	} {
 		out = append(out, vector{Name: c.name, In: values{"rules": c.text}, Refused: true})
 	}
+	for _, c := range []struct{ name, text string }{
+		{"seals", sealRules},
+		{"two authorities", strings.Replace(sealRules, `"authorities":[]`, `"authorities":["org:court.example","org:agency.example"]`, 1)},
+	} {
+		out = append(out, vector{Name: c.name, In: values{"rules": c.text}, Out: values{"hash": hx(sum([]byte{0x15}, []byte(c.text)))}})
+	}
+	for _, c := range []struct{ name, text string }{
+		{"an authority twice", strings.Replace(sealRules, `"authorities":[]`, `"authorities":["org:a","org:a"]`, 1)},
+		{"an authority in another spelling", strings.Replace(sealRules, `"authorities":[]`, `"authorities":["org:Court"]`, 1)},
+		{"an authority of an unknown namespace", strings.Replace(sealRules, `"authorities":[]`, `"authorities":["court:a"]`, 1)},
+		{"an authority and no seals", strings.Replace(familyRules, `"authorities":[]`, `"authorities":["org:court"]`, 1)},
+	} {
+		out = append(out, vector{Name: c.name, In: values{"rules": c.text}, Refused: true})
+	}
+	out = append(out, vector{Name: "closures", In: values{"rules": closureRules}, Out: values{"hash": hx(sum([]byte{0x15}, []byte(closureRules)))}})
+	out = append(out, vector{Name: "closures with the recipient's label", Refused: true,
+		In: values{"rules": strings.Replace(closureRules, `"ClosureRequested":["subject"]`, `"ClosureRequested":["subject","recipient"]`, 1)}})
+	public := strings.Replace(familyRules, `restricted`, `public`, 1)
+	out = append(out, vector{Name: "published for everybody", In: values{"rules": public}, Out: values{"hash": hx(sum([]byte{0x15}, []byte(public)))}})
+	out = append(out, vector{Name: "with continuations", In: values{"rules": continuedRules}, Out: values{"hash": hx(sum([]byte{0x15}, []byte(continuedRules)))}})
+	out = append(out, vector{Name: "continuations with the recipient's label", Refused: true,
+		In: values{"rules": strings.Replace(continuedRules, `"RecordContinued":["subject"]`, `"RecordContinued":["recipient"]`, 1)}})
 	return out
 }
 

@@ -10,6 +10,9 @@ import (
 func Leaves(t reflect.Type) [][]string { return leaves(t, nil) }
 
 func leaves(t reflect.Type, at []string) (all [][]string) {
+	if t == reflect.TypeFor[[]byte]() {
+		return nil // fields of another event, which is shown itself
+	}
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice:
 		return leaves(t.Elem(), at)
@@ -33,6 +36,9 @@ func Set(v reflect.Value, path []string, n int) string {
 		return Set(v.Index(0), path, n)
 	case reflect.Struct:
 		return Set(v.FieldByName(path[0]), path[1:], n)
+	case reflect.Bool:
+		v.SetBool(true)
+		return "" // it is told in words
 	case reflect.String:
 		v.SetString(fmt.Sprint("value-", n))
 		return v.String()
