@@ -25,10 +25,12 @@ const (
 	Recorder Role = "recorder" // records shares, by hand or by a program
 	Reader   Role = "reader"   // writes and reads reports about people: answers their requests
 	Auditor  Role = "auditor"  // checks what holds no personal data
+	// Keyholder keeps what is under seal, and alone knows that there is anything.
+	Keyholder Role = "keyholder"
 )
 
 // Roles are all roles, the most powerful first.
-func Roles() []Role { return []Role{Admin, Counsel, Recorder, Reader, Auditor} }
+func Roles() []Role { return []Role{Admin, Counsel, Recorder, Reader, Auditor, Keyholder} }
 
 // Actor is somebody whose token was right, or the owner of the data directory.
 type Actor struct {

@@ -135,3 +135,20 @@ func TestNames(t *testing.T) {
 		t.Errorf("a revoked actor's name: %v", err)
 	}
 }
+
+// The day on which a keyholder was last there is not kept: every admin lists actors,
+// and it would tell on which day something came under seal.
+func TestKeyholdersLeaveNoDay(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "actors.db"), &clock{time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)})
+	defer s.Close()
+	token, err := s.Add(t.Context(), "seals", actor.Keyholder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err := s.Authenticate(t.Context(), token); err != nil || a.Role != actor.Keyholder {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	if all, err := s.List(t.Context()); err != nil || len(all) != 1 || all[0].LastUsed != "" {
+		t.Errorf("%+v, %v", all, err)
+	}
+}

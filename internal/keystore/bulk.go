@@ -14,7 +14,7 @@ import (
 // Found is one of several parties that were asked for.
 type Found struct {
 	Party Party
-	Err   error // ErrNoParty or ErrCannotOpen; then only Party.ID is set
+	Err   error // ErrNoParty, ErrDestroyed or ErrCannotOpen; then only Party.ID is set
 }
 
 // ByIDs is ByID for many parties: those that are not in memory are read by one
@@ -74,7 +74,7 @@ func (s *Store) each(ctx context.Context, query *sql.Stmt, list any, do func(Fou
 	defer rows.Close()
 	for rows.Next() {
 		p, _, err := s.scan(rows)
-		if err != nil && !errors.Is(err, ErrCannotOpen) {
+		if err != nil && !errors.Is(err, ErrCannotOpen) && !errors.Is(err, ErrDestroyed) {
 			return err
 		}
 		if err := do(Found{p, err}); err != nil {

@@ -16,10 +16,13 @@ const cachedParties = 16384
 type cache struct {
 	mu         sync.Mutex
 	young, old map[PartyID]Party
-	limit      int // of both together
+	limit      int                  // of both together
+	gone       map[PartyID]struct{} // destroyed in this process: who read the row before must not bring it back
 }
 
-func newCache(limit int) *cache { return &cache{young: map[PartyID]Party{}, limit: limit} }
+func newCache(limit int) *cache {
+	return &cache{young: map[PartyID]Party{}, limit: limit, gone: map[PartyID]struct{}{}}
+}
 
 func (c *cache) get(id PartyID) (Party, bool) {
 	c.mu.Lock()
@@ -37,7 +40,9 @@ func (c *cache) get(id PartyID) (Party, bool) {
 func (c *cache) put(p Party) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.add(p)
+	if _, gone := c.gone[p.ID]; !gone {
+		c.add(p)
+	}
 }
 
 // add is called with mu held.
@@ -54,6 +59,7 @@ func (c *cache) forget(id PartyID) {
 	defer c.mu.Unlock()
 	delete(c.young, id)
 	delete(c.old, id)
+	c.gone[id] = struct{}{}
 }
 
 // Forget drops every key that is kept unwrapped in memory, so that the next use

@@ -8,6 +8,10 @@
 // leaf. Destroying a party's key makes its part of every event unreadable and
 // its entries unlinkable, and changes no leaf.
 //
+// What a legal hold must keep beyond that is copied before, under the hold's key,
+// and destroyed when the hold is released. It lies in a file of its own, with an
+// authenticated journal of all holds.
+//
 // Keys lie in SQLite, each wrapped (XChaCha20-Poly1305) under a wrapping key
 // kept in a file of its own, readable by its owner only.
 package keystore

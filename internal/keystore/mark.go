@@ -35,11 +35,26 @@ func (s *Store) Mark(ctx context.Context) (m Mark, found bool, err error) {
 	return m, true, nil
 }
 
-// SetMark remembers a newer state of the ledger. When it returns, it is durable.
+// ErrOtherMark says that a ledger is about to sign a second history.
+var ErrOtherMark = errors.New("another root of this size was signed before")
+
+// SetMark remembers a newer state of the ledger. When it returns, it is durable. An
+// older one changes nothing; another root at the size that is remembered is refused.
 func (s *Store) SetMark(ctx context.Context, m Mark) error {
-	_, err := s.db.Write.ExecContext(ctx, `INSERT INTO mark (id, genesis, size, root) VALUES (1, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET size = excluded.size, root = excluded.root WHERE excluded.size >= mark.size`,
+	done, err := s.db.Write.ExecContext(ctx, `INSERT INTO mark (id, genesis, size, root) VALUES (1, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET size = excluded.size, root = excluded.root
+		WHERE excluded.size > mark.size OR excluded.size = mark.size AND excluded.root = mark.root`,
 		m.Genesis[:], m.Size, m.Root[:])
+	var changed int64
+	if err == nil {
+		changed, err = done.RowsAffected()
+	}
+	if err == nil && changed == 0 {
+		var before Mark
+		if before, _, err = s.Mark(ctx); err == nil && before.Size == m.Size && before.Root != m.Root {
+			err = ErrOtherMark
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("noting what was published: %w", err)
 	}

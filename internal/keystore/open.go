@@ -27,6 +27,7 @@ func Parse(origin string, e events.Recorded) (*Sealed, error) {
 type Opened struct {
 	Seed        events.Hash
 	DataKey     [32]byte
+	Target      EventSecrets // of the event that a continuation continues; zero in others
 	SlotOpening events.Hash
 	Slot        []byte // the content's exact bytes
 	Content     *events.SlotContent
@@ -59,6 +60,16 @@ func (r *Opener) Open(slot uint16, key [32]byte) (*Opened, error) {
 		}
 	}
 	r.last = o
+	return o, nil
+}
+
+// OpenHeader opens the body of an event with its secrets, which a continuation of it
+// holds. No slot is opened: those are other parties'.
+func (s *Sealed) OpenHeader(secrets EventSecrets) (*Opened, error) {
+	o := &Opened{Seed: secrets.Seed, DataKey: secrets.DataKey}
+	if err := (&Opener{Sealed: s}).openBody(0, [32]byte{}, o); err != nil {
+		return nil, fmt.Errorf("opening the header %d of a continuation: %w", s.Revision, err)
+	}
 	return o, nil
 }
 
@@ -98,13 +109,15 @@ func (s *Sealed) openEnvelope(slot uint16, key [32]byte, o *Opened) error {
 		return err
 	}
 	o.Seed, o.DataKey = events.Hash(secrets[:32]), [32]byte(secrets[32:64])
+	o.Target = EventSecrets{events.Hash(secrets[64:96]), [32]byte(secrets[96:])}
 	return nil
 }
 
 // openBody opens what the slot's secrets open: everything in it follows from them
 // and the event alone.
 func (r *Opener) openBody(_ uint16, _ [32]byte, o *Opened) error {
-	if r.last != nil && r.last.Seed == o.Seed && r.last.DataKey == o.DataKey {
+	if r.last != nil && r.last.Seed == o.Seed && r.last.DataKey == o.DataKey &&
+		events.BodyType(r.Type, r.last.Content) == events.BodyType(r.Type, o.Content) {
 		o.Facts, o.Event = r.last.Facts, r.last.Event
 		return nil
 	}
@@ -120,7 +133,11 @@ func (r *Opener) openBody(_ uint16, _ [32]byte, o *Opened) error {
 	if err != nil {
 		return err
 	}
-	if o.Facts, o.Event, err = events.ParseEvent(r.Type, plain); err != nil {
+	typ := r.Type // of a header, of which no slot is open
+	if o.Content != nil {
+		typ = events.BodyType(r.Type, o.Content)
+	}
+	if o.Facts, o.Event, err = events.ParseEvent(typ, plain); err != nil {
 		return err
 	}
 	body, err := o.Facts.Body(o.Seed, events.FieldWidth)

@@ -17,7 +17,19 @@ type Draft struct {
 	Event  events.Event
 	Facts  *events.Facts // of Event, if they are encoded already
 	Slots  []Draw
+	Own    *EventSecrets // drawn already, for what continues the event; nil: drawn now
+	Target *EventSecrets // of the event that this one continues; nil: it continues none
 }
+
+// EventSecrets open an event: all of its commitments but those of slots, and its
+// body.
+type EventSecrets struct {
+	Seed    events.Hash
+	DataKey [32]byte
+}
+
+// NewEventSecrets draws the secrets of an event.
+func NewEventSecrets() *EventSecrets { return &EventSecrets{events.Hash(random32()), random32()} }
 
 // Draw is one labelled slot of a draft: whose key it is under, its label and
 // what it commits to. A nil Opening means a random one.
@@ -33,7 +45,11 @@ type Draw struct {
 // key, decoys up to the next power of two, all of it shuffled. Neither leaf nor
 // ciphertext tells a decoy from a slot, or one party's from another's.
 func Seal(d Draft) (*events.Stored, *events.Leaf, error) {
-	seed, dek := events.Hash(random32()), random32()
+	own := d.Own
+	if own == nil {
+		own = NewEventSecrets()
+	}
+	seed, dek := own.Seed, own.DataKey
 	facts := d.Facts
 	if facts == nil {
 		facts = events.FactsOf(d.Event)
@@ -42,7 +58,7 @@ func Seal(d Draft) (*events.Stored, *events.Leaf, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	slots := d.Slots
+	clear, slots := events.ClearType(d.Event), d.Slots
 	width := slotWidth(len(slots))
 	if width > events.MaxSlots {
 		return nil, nil, fmt.Errorf("sealing %d slots: one event holds at most %d", len(slots), events.MaxSlots)
@@ -50,15 +66,15 @@ func Seal(d Draft) (*events.Stored, *events.Leaf, error) {
 	leaf := &events.Leaf{
 		Kind:   events.KindEntry,
 		TimeMS: d.TimeMS,
-		Event:  events.CommitEvent(events.Opening(seed, 0), d.ID, d.Event.Type(), d.Stream),
+		Event:  events.CommitEvent(events.Opening(seed, 0), d.ID, clear, d.Stream),
 		Body:   body.Root(),
 		Slots:  make([]events.Slot, width),
 	}
 	stored := &events.Stored{
-		Body:  seal(dek, events.Pad(facts.Marshal()), events.AdditionalData(d.Origin, d.ID, events.BodySlot, events.PurposeBody)),
+		Body:  seal(dek, events.PadTo(facts.Marshal(), events.BodySize(clear, len(facts.Marshal()))), events.AdditionalData(d.Origin, d.ID, events.BodySlot, events.PurposeBody)),
 		Slots: make([]events.Sealed, width),
 	}
-	if err := sealSlots(d, seed, dek, leaf, stored); err != nil {
+	if err := sealSlots(d, own, leaf, stored); err != nil {
 		return nil, nil, err
 	}
 	leaf.Blob = stored.Blob()
@@ -66,7 +82,7 @@ func Seal(d Draft) (*events.Stored, *events.Leaf, error) {
 	return stored, leaf, nil
 }
 
-func sealSlots(d Draft, seed events.Hash, dek [32]byte, leaf *events.Leaf, stored *events.Stored) error {
+func sealSlots(d Draft, own *EventSecrets, leaf *events.Leaf, stored *events.Stored) error {
 	plains, openings := make([][]byte, len(d.Slots)), make([]events.Hash, len(d.Slots))
 	contents := make([][]byte, len(d.Slots))
 	size := events.PaddedSize(0)
@@ -96,8 +112,12 @@ func sealSlots(d Draft, seed events.Hash, dek [32]byte, leaf *events.Leaf, store
 		draw := d.Slots[i]
 		leaf.Slots[place] = events.Slot{Label: draw.Label, Commit: events.CommitSlot(openings[i], contents[i])}
 		var secrets [4 * 32]byte // target seed and key stay zero: no target
-		copy(secrets[:], seed[:])
-		copy(secrets[32:], dek[:])
+		copy(secrets[:], own.Seed[:])
+		copy(secrets[32:], own.DataKey[:])
+		if d.Target != nil {
+			copy(secrets[64:], d.Target.Seed[:])
+			copy(secrets[96:], d.Target.DataKey[:])
+		}
 		stored.Slots[place] = events.Sealed{
 			Part: seal(draw.Key, events.PadTo(plains[i], size),
 				events.AdditionalData(d.Origin, d.ID, slot, events.PurposePart)),

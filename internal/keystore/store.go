@@ -2,6 +2,8 @@ package keystore
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
 	"errors"
@@ -21,14 +23,34 @@ CREATE TABLE secret (
 ) STRICT;
 CREATE TABLE party (
 	id         INTEGER PRIMARY KEY,
+	root       INTEGER NOT NULL,     -- id of the first generation that is openable together with this one
 	role       INTEGER NOT NULL,
-	identity   BLOB NOT NULL,
 	generation INTEGER NOT NULL,
 	label      BLOB NOT NULL UNIQUE, -- E(g)
+	lookup     BLOB NOT NULL,        -- keyed hash of role and identity
 	key        BLOB NOT NULL,        -- wrapped under the wrapping key
-	handle     BLOB NOT NULL,        -- wrapped under the party's key
-	UNIQUE (role, identity, generation)
+	secrets    BLOB NOT NULL,        -- handle and identity, wrapped under the party's key
+	destroyed  INTEGER NOT NULL DEFAULT 0, -- 1: a tombstone, of which only id and label say anything
+	UNIQUE (lookup, generation)
 ) STRICT;
+CREATE TABLE seal (
+	id    INTEGER PRIMARY KEY,
+	event BLOB NOT NULL,       -- id of a sealed event
+	key   BLOB NOT NULL UNIQUE -- of one of its slots, wrapped under the wrapping key
+) STRICT;
+CREATE INDEX seal_event ON seal (event);
+CREATE INDEX party_root ON party (root) WHERE root <> id;
+CREATE TABLE alias (
+	id         INTEGER PRIMARY KEY,
+	party      INTEGER NOT NULL REFERENCES party (id), -- the primary identity's
+	generation INTEGER NOT NULL,
+	label      BLOB NOT NULL UNIQUE, -- E(g)
+	lookup     BLOB NOT NULL,        -- keyed hash of role and identity
+	identity   BLOB NOT NULL,        -- wrapped under the party's key
+	destroyed  INTEGER NOT NULL DEFAULT 0,
+	UNIQUE (lookup, generation)
+) STRICT;
+CREATE INDEX alias_party ON alias (party);
 CREATE TABLE mark (
 	id      INTEGER PRIMARY KEY CHECK (id = 1),
 	genesis BLOB NOT NULL,
@@ -43,12 +65,19 @@ var ErrKeyMissing = errors.New("the wrapping key is missing or is another one")
 // ErrNoParty says that a party the stream knows is not in the keystore.
 var ErrNoParty = errors.New("the keystore lacks a party that the stream knows: it is older than the event store; bring back the newer keys.db")
 
-// PartyID names a party within one keystore. It never leaves the process.
+// ErrDestroyed says that a party's key was destroyed: the person was erased.
+var ErrDestroyed = errors.New("the party's key was destroyed")
+
+// PartyID names a party within one keystore. It never leaves the process, and is
+// never given again.
 type PartyID int64
 
 // Party is one generation of somebody with a sequence of entries.
 type Party struct {
-	ID         PartyID
+	ID PartyID
+	// Root is the ID of the generation with which the person's entries begin that can
+	// still be opened: rotations keep it, and after an erasure there is another.
+	Root       PartyID
 	Role       events.Role
 	Identity   events.Identity
 	Generation uint64
@@ -57,20 +86,22 @@ type Party struct {
 	Handle     events.Hash
 }
 
-// bind is the additional data of a party's wrapped key and handle: swapping two
-// rows' identities leaves keys that do not open.
-func (p *Party) bind(what string) []byte {
+// bind is the additional data of a party's wrapped key and secrets: swapping
+// columns of two rows leaves keys that do not open.
+func (p *Party) bind(what string, lookup []byte) []byte {
 	b := append([]byte(what), 0, byte(p.Role))
 	b = binary.BigEndian.AppendUint64(b, p.Generation)
 	b = append(b, p.Label[:]...)
-	return append(b, p.Identity...)
+	return append(b, lookup...)
 }
 
 // Store is the keystore of one data directory. Its methods may be called from
 // several goroutines.
 type Store struct {
 	db       *sqlite.DB
+	holds    *sqlite.DB // holds.db
 	wrap     [32]byte
+	hash     [32]byte // key of lookups, derived from wrap
 	byID     *sql.Stmt
 	byIDs    *sql.Stmt // takes a JSON array of numbers
 	byLabels *sql.Stmt // takes a JSON array of texts in base 16
@@ -80,29 +111,43 @@ type Store struct {
 // Open opens or creates the keystore in a directory.
 func Open(ctx context.Context, dir string) (*Store, error) {
 	db, err := sqlite.Open(ctx, sqlite.Config{
-		Path: filepath.Join(dir, "keys.db"), Schema: schema, Version: 1, Application: "shky", Pragmas: []string{"secure_delete(ON)"},
+		Path: filepath.Join(dir, "keys.db"), Schema: schema, Version: 2, Application: "shky", Pragmas: []string{"secure_delete(ON)"},
 	})
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{db: db, cache: newCache(cachedParties)}
-	if err := s.loadWrap(ctx, filepath.Join(dir, "wrap.key")); err != nil {
+	err = s.loadWrap(ctx, filepath.Join(dir, "wrap.key"))
+	if err == nil {
+		err = truncate(ctx, db) // a crash may have come between a destruction and this
+	}
+	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	s.hash = sha256.Sum256(append([]byte("sharetrail/v1/keystore/lookup\x00"), s.wrap[:]...))
 	for to, where := range map[**sql.Stmt]string{
 		&s.byID:     "id = ?",
 		&s.byIDs:    "id IN (SELECT value FROM json_each(?))",
-		&s.byLabels: "label IN (SELECT unhex(value) FROM json_each(?))",
+		&s.byLabels: "NOT destroyed AND label IN (SELECT unhex(value) FROM json_each(?))",
 	} {
 		if *to, err = db.Read.PrepareContext(ctx, selectParty+where); err != nil {
 			return nil, errors.Join(fmt.Errorf("opening the keystore: %w", err), db.Close())
 		}
 	}
+	if err := s.openHolds(ctx, dir); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
 }
 
 // Close closes the keystore.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error {
+	err := s.db.Close()
+	if s.holds != nil {
+		err = errors.Join(err, s.holds.Close())
+	}
+	return err
+}
 
 // loadWrap reads the wrapping key, or makes one if the keystore is still empty.
 func (s *Store) loadWrap(ctx context.Context, path string) error {
@@ -157,14 +202,24 @@ func createDurably(path string, b []byte) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// Party returns the newest generation of an identity, if it has one.
+// Party returns the newest generation of an identity, if it has one that is not
+// destroyed. It knows nothing of aliases.
 func (s *Store) Party(ctx context.Context, role events.Role, id events.Identity) (Party, bool, error) {
-	return s.one(ctx, s.db.Read, "role = ? AND identity = ? ORDER BY generation DESC LIMIT 1", role, []byte(id))
+	return s.one(ctx, s.db.Read, "lookup = ? AND NOT destroyed ORDER BY generation DESC LIMIT 1", s.lookup(role, id))
+}
+
+// lookup is what the row of an identity is found by. Identities stand in no file
+// in clear, not even in the pages that an index has given up.
+func (s *Store) lookup(role events.Role, id events.Identity) []byte {
+	h := hmac.New(sha256.New, s.hash[:])
+	h.Write([]byte{byte(role)})
+	h.Write([]byte(id))
+	return h.Sum(nil)
 }
 
 // ByLabel returns the party with an enrolment label, if this keystore has it.
 func (s *Store) ByLabel(ctx context.Context, label events.Hash) (Party, bool, error) {
-	return s.one(ctx, s.db.Read, "label = ?", label[:])
+	return s.one(ctx, s.db.Read, "label = ? AND NOT destroyed", label[:])
 }
 
 // ByID returns a party. Parties that are busy are answered from memory.
@@ -186,7 +241,7 @@ func (s *Store) ByID(ctx context.Context, id PartyID) (Party, error) {
 // their keys were made.
 func (s *Store) Parties(ctx context.Context) iter.Seq2[Party, error] {
 	return func(yield func(Party, error) bool) {
-		rows, err := s.db.Read.QueryContext(ctx, selectParty+"true ORDER BY id")
+		rows, err := s.db.Read.QueryContext(ctx, selectParty+"NOT destroyed ORDER BY id")
 		if err != nil {
 			yield(Party{}, fmt.Errorf("reading the parties: %w", err))
 			return
@@ -203,7 +258,7 @@ func (s *Store) Parties(ctx context.Context) iter.Seq2[Party, error] {
 	}
 }
 
-const selectParty = "SELECT id, role, identity, generation, label, key, handle FROM party WHERE "
+const selectParty = "SELECT id, root, role, generation, label, lookup, key, secrets, destroyed FROM party WHERE "
 
 // querier is the reading pool, or a transaction.
 type querier interface {
@@ -217,27 +272,31 @@ func (s *Store) one(ctx context.Context, q querier, where string, args ...any) (
 // scan reads and unwraps the row of one party. With ErrCannotOpen it returns
 // whose row it is.
 func (s *Store) scan(row interface{ Scan(...any) error }) (p Party, found bool, err error) {
-	var identity, label, key, handle []byte
-	err = row.Scan(&p.ID, &p.Role, &identity, &p.Generation, &label, &key, &handle)
+	var label, lookup, key, secrets []byte
+	var destroyed bool
+	err = row.Scan(&p.ID, &p.Root, &p.Role, &p.Generation, &label, &lookup, &key, &secrets, &destroyed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Party{}, false, nil
 	}
 	if err != nil {
 		return Party{}, false, fmt.Errorf("reading a party: %w", err)
 	}
-	if len(label) != len(p.Label) {
-		return Party{ID: p.ID}, false, fmt.Errorf("reading a party: its label has %d bytes: %w", len(label), ErrCannotOpen)
+	if destroyed {
+		return Party{ID: p.ID, Root: p.Root}, false, fmt.Errorf("reading the key of party %d: %w", p.ID, ErrDestroyed)
 	}
-	p.Identity, p.Label = events.Identity(identity), events.Hash(label)
-	plain, err := open(s.wrap, key, p.bind("key"))
+	if len(label) != len(p.Label) {
+		return Party{ID: p.ID, Root: p.Root}, false, fmt.Errorf("reading a party: its label has %d bytes: %w", len(label), ErrCannotOpen)
+	}
+	p.Label = events.Hash(label)
+	plain, err := open(s.wrap, key, p.bind("key", lookup))
 	if err != nil {
-		return Party{ID: p.ID}, false, fmt.Errorf("unwrapping a party's key: %w", err)
+		return Party{ID: p.ID, Root: p.Root}, false, fmt.Errorf("unwrapping a party's key: %w", err)
 	}
 	p.Key = [32]byte(plain)
-	if plain, err = open(p.Key, handle, p.bind("handle")); err != nil {
-		return Party{ID: p.ID}, false, fmt.Errorf("unwrapping a party's handle: %w", err)
+	if plain, err = open(p.Key, secrets, p.bind("secrets", lookup)); err != nil || len(plain) < len(p.Handle) {
+		return Party{ID: p.ID, Root: p.Root}, false, fmt.Errorf("unwrapping a party's handle: %w", errors.Join(err, ErrCannotOpen))
 	}
-	p.Handle = events.Hash(plain)
+	p.Handle, p.Identity = events.Hash(plain[:len(p.Handle)]), events.Identity(plain[len(p.Handle):])
 	return p, true, nil
 }
 
@@ -268,12 +327,20 @@ func (s *Store) Add(ctx context.Context, parties ...Party) ([]Party, error) {
 }
 
 func (s *Store) add(ctx context.Context, tx *sql.Tx, p Party) (Party, error) {
+	if err := giveWay(ctx, tx, "alias", "identity = zeroblob(length(identity))", p.Label); err != nil {
+		return p, err
+	}
 	p.Key, p.Handle = random32(), random32()
+	lookup := s.lookup(p.Role, p.Identity)
+	secrets := append(p.Handle[:len(p.Handle):len(p.Handle)], p.Identity...)
 	err := tx.QueryRowContext(ctx,
-		"INSERT INTO party (role, identity, generation, label, key, handle) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
-		p.Role, []byte(p.Identity), p.Generation, p.Label[:],
-		seal(s.wrap, p.Key[:], p.bind("key")),
-		seal(p.Key, p.Handle[:], p.bind("handle"))).Scan(&p.ID)
+		`INSERT INTO party (id, root, role, generation, label, lookup, key, secrets)
+			SELECT next, coalesce((SELECT root FROM party WHERE lookup = ?4 AND NOT destroyed LIMIT 1), next), ?1, ?2, ?3, ?4, ?5, ?6
+			FROM (SELECT coalesce((SELECT id FROM party ORDER BY id DESC LIMIT 1), 0) + 1 AS next) WHERE true
+			ON CONFLICT DO NOTHING RETURNING id, root`,
+		p.Role, p.Generation, p.Label[:], lookup,
+		seal(s.wrap, p.Key[:], p.bind("key", lookup)),
+		seal(p.Key, secrets, p.bind("secrets", lookup))).Scan(&p.ID, &p.Root)
 	if !errors.Is(err, sql.ErrNoRows) {
 		return p, err
 	}

@@ -229,7 +229,7 @@ func TestBulk(t *testing.T) {
 	for i, id := range ids {
 		got, want := all[id], found[labels[i+1]]
 		if i == 3 {
-			if !errors.Is(got.Err, keystore.ErrCannotOpen) || got.Party != (keystore.Party{ID: id}) {
+			if !errors.Is(got.Err, keystore.ErrCannotOpen) || got.Party != (keystore.Party{ID: id, Root: id}) {
 				t.Errorf("the party whose key is unreadable: %+v", got)
 			}
 		} else if got.Err != nil || got.Party != want {
