@@ -101,9 +101,9 @@ func BenchmarkProve(b *testing.B) {
 	}
 	l.Publish(b)
 	for b.Loop() {
-		e, err := l.Prove(b.Context(), verifier.Query{Role: events.RoleSubject, ID: "email\x00p7@example.com"})
-		if err != nil || len(e.Entries) != 10 {
-			b.Fatal(len(e.Entries), err)
+		e, err := l.Prove(b.Context(), verifier.Query{Role: events.RoleSubject, IDs: []events.Identity{"email\x00p7@example.com"}})
+		if err != nil || len(e.Names[0].Generations[0].Entries) != 10 {
+			b.Fatal(len(e.Names[0].Generations[0].Entries), err)
 		}
 	}
 }

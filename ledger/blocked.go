@@ -44,6 +44,9 @@ func (l *Ledger) block() error {
 	if err := l.blocked.Load(); err != nil {
 		return *err
 	}
+	if lacking := l.lacking.Load(); lacking != nil && lacking.what == MissingStop {
+		return fmt.Errorf("nothing is recorded, as the publication policy has it: %w", lacking.error)
+	}
 	return nil
 }
 

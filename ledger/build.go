@@ -30,12 +30,18 @@ func (l *Ledger) build(ctx context.Context, b *batch) error {
 	if err != nil {
 		return err
 	}
-	order := shuffle(b.planned)
+	units := shuffle(b.planned)
+	var order []planned
+	from := make([]int, len(units))
+	for i, p := range units {
+		from[i] = len(order)
+		order = append(append(order, p), p.then...)
+	}
 	made := make([]sealed, len(order))
-	// With its place fixed, an event depends on no other: the cores share the work.
-	err = inParallel(ctx, len(order), func(i int) (err error) {
-		made[i], err = l.seal(order[i], b.first+uint64(i), at)
-		return err
+	// With its place fixed, an event depends on no other but the one it continues: the
+	// cores share the work.
+	err = inParallel(ctx, len(units), func(i int) (err error) {
+		return l.sealUnit(units[i], b.first+uint64(from[i]), at, made[from[i]:])
 	})
 	if err != nil {
 		return fmt.Errorf("sealing an event: %w", err)
@@ -60,11 +66,37 @@ func (l *Ledger) build(ctx context.Context, b *batch) error {
 	return l.buildState(b, b.first+uint64(len(order)), at)
 }
 
-// seal makes the event that stands at a revision. It reads nothing that changes.
-func (l *Ledger) seal(p planned, revision, at uint64) (sealed, error) {
-	stored, leaf, err := keystore.Seal(keystore.Draft{
-		Origin: l.origin, Stream: l.stream, ID: p.id, TimeMS: at, Event: p.event, Facts: p.facts, Slots: p.slots,
-	})
+// sealUnit makes an event and the continuations right behind it.
+func (l *Ledger) sealUnit(p planned, revision, at uint64, made []sealed) (err error) {
+	of := p.header
+	own := keystore.NewEventSecrets()
+	if made[0], err = l.seal(p, own, of, revision, at); err != nil {
+		return err
+	}
+	if of == nil {
+		of = &header{revision, made[0].leafed.hash, *own}
+	}
+	for i, next := range p.then {
+		if made[i+1], err = l.seal(next, nil, of, revision+1+uint64(i), at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seal makes the event that stands at a revision, and that continues another if of
+// is not nil. It reads nothing that changes.
+func (l *Ledger) seal(p planned, own *keystore.EventSecrets, of *header, revision, at uint64) (sealed, error) {
+	draft := keystore.Draft{
+		Origin: l.origin, Stream: l.stream, ID: p.id, TimeMS: at, Event: p.event, Facts: p.facts, Slots: p.slots, Own: own,
+	}
+	if of != nil {
+		draft.Target = &of.secrets
+		for _, draw := range p.slots {
+			draw.Content.TargetIndex, draw.Content.TargetLeaf = &of.index, of.leafHash[:]
+		}
+	}
+	stored, leaf, err := keystore.Seal(draft)
 	if err != nil {
 		return sealed{}, err
 	}
@@ -73,7 +105,7 @@ func (l *Ledger) seal(p planned, revision, at uint64) (sealed, error) {
 	for k, slot := range leaf.Slots {
 		covered[k] = index.Entry{Label: slot.Label, Value: verifier.IndexValue(revision, uint16(k), leafHash)}
 	}
-	proposed := l.propose(revision, p.id, p.event.Type(), stored.Marshal())
+	proposed := l.propose(revision, p.id, events.ClearType(p.event), stored.Marshal())
 	return sealed{proposed, leafed{stored.Leaf, leaf, stored, leafHash}, covered}, nil
 }
 
@@ -107,17 +139,28 @@ func inParallel(ctx context.Context, n int, do func(i int) error) error {
 func (l *Ledger) buildState(b *batch, next, at uint64) error {
 	tree, err := l.state.grower.with(b.covered)
 	if err != nil {
-		return fmt.Errorf("building the index: %w: %w", err, ErrCorrupt)
+		return fmt.Errorf("building the index: %w: %w", l.unsound(err), ErrCorrupt)
 	}
 	b.tree = tree
 	doc, body := l.state.rulesDoc, []byte(nil)
 	if next == 0 {
-		doc = events.DefaultRules().Marshal()
+		rules := *l.firstRules
+		rules.Authorities = append(slices.Clone(rules.Authorities), l.listed...)
+		doc = rules.Marshal()
+		if _, err := events.ParseRules(doc); err != nil {
+			return fmt.Errorf("making the rules: the authorities must be identities in their one spelling, each once: %w", err)
+		}
 		body = doc
 	}
 	said := events.State{
 		Covered: next, MapRoot: tree.Root(), MapEntries: tree.Len(),
 		VRFKey: l.vrfKey(), RulesHash: events.RulesHash(doc), PrevState: l.state.prevState,
+	}
+	if next == 0 {
+		said.Predecessor = []byte(l.predecessor)
+	}
+	if b.final != nil {
+		said.Final, said.Successor = true, []byte(*b.final)
 	}
 	leaf := events.Leaf{Kind: events.KindState, TimeMS: at, Ext: said.Marshal()}
 	stored := events.Stored{Leaf: leaf.Marshal(), Body: body}

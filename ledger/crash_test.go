@@ -22,7 +22,49 @@ const (
 	// crashDir makes the test binary the child of TestKilled.
 	crashDir       = "SHARETRAIL_TEST_LEDGER_CRASH_DIR"
 	crashRecorders = 8
+
+	// crashMany makes the child record a share to many people as well.
+	crashMany = "SHARETRAIL_TEST_LEDGER_CRASH_MANY"
 )
+
+// manyToCrash is a share that is still being recorded when the child is killed.
+func manyToCrash() ledger.Command { return ledgertest.Share("many", ledgertest.People("m", 6_000)...) }
+
+// TestKilledAmongMany kills a process that records a share to many people beside small
+// ones, again and again. Each start finds what was appended, and goes on from there;
+// nobody is recorded twice or left out.
+func TestKilledAmongMany(t *testing.T) {
+	rounds := 2
+	if os.Getenv("SHARETRAIL_LONG") == "1" {
+		rounds = 8
+	}
+	t.Setenv(crashMany, "1")
+	dir := t.TempDir()
+	acked := map[[2]int]uint64{}
+	for range rounds {
+		killAfter(t, dir, 20+rand.IntN(100), acked)
+	}
+	l := ledgertest.New(t, ledgertest.Config{Dir: dir})
+	adoptStored(t, l)
+	if a := l.MustRecord(t, manyToCrash()); a.Continuations != 94 {
+		t.Errorf("got %+v", a)
+	}
+	for share, index := range acked {
+		if a := l.MustRecord(t, crashShare(share[0], share[1])); !a.Repeat || a.Index != index {
+			t.Errorf("share %v was acknowledged as leaf %d and is %+v", share, index, a)
+		}
+	}
+	if open, err := l.Unfinished(t.Context()); err != nil || len(open) > 0 {
+		t.Errorf("%+v, %v", open, err)
+	}
+	l.Publish(t)
+	l.MaxReports = 4
+	l.Check(t)
+	if err := l.Close(t); err != nil {
+		t.Fatal(err)
+	}
+	verify(t, l)
+}
 
 // crashShare is share n of a recorder in every round.
 func crashShare(recorder, n int) ledger.Command {
@@ -46,6 +88,13 @@ func recordUntilKilled(dir string) {
 		die(err)
 	}
 	running := ledgertest.Run(ctx, l)
+	if os.Getenv(crashMany) != "" {
+		go func() {
+			if _, err := running.Record(ctx, manyToCrash()); err != nil {
+				die(err)
+			}
+		}()
+	}
 	for recorder := range crashRecorders {
 		go func() {
 			for n := 0; ; n++ {

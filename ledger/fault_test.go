@@ -26,9 +26,10 @@ import (
 // soon is the tick of ledgers that must try again by themselves.
 const soon = 5 * time.Millisecond
 
-func forgeCheckpoint(t *testing.T, l *ledgertest.Ledger, size uint64, root events.Hash) {
+// signCheckpoint signs with the ledger's own key.
+func signCheckpoint(t *testing.T, p *ledgertest.Parts, size uint64, root events.Hash) []byte {
 	t.Helper()
-	secrets, err := l.Keys.Secrets(t.Context())
+	secrets, err := p.Keys.Secrets(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,6 +38,12 @@ func forgeCheckpoint(t *testing.T, l *ledgertest.Ledger, size uint64, root event
 	if err != nil {
 		t.Fatal(err)
 	}
+	return signed
+}
+
+func forgeCheckpoint(t *testing.T, l *ledgertest.Ledger, size uint64, root events.Hash) {
+	t.Helper()
+	signed := signCheckpoint(t, l.Parts, size, root)
 	data, err := json.Marshal(map[string]any{"checkpoint": string(signed), "edge": []events.Hash{}})
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,17 +25,28 @@ type state struct {
 	rulesDoc  []byte
 	genesis   events.Hash              // leaf hash of leaf 0
 	prevState events.Hash              // leaf hash of the last state leaf
+	final     *events.State            // what the last leaf of all says, once it is written
 	tree      *index.Tree              // every label covered by the last state leaf
 	pending   map[events.Hash]struct{} // labels since then
 	grower    grower                   // the index with those labels, in the making
 	snapshots map[uint64]*snapshot     // by size, from the published one on
 	shown     uint64                   // the published size
 	sequences map[keystore.PartyID]*sequence
-	parties   map[partyKey]keystore.PartyID
+	parties   map[partyKey]keystore.PartyID    // the open generations
+	rotated   map[partyKey][]keystore.PartyID  // those before, whose keys are kept
+	aliases   map[partyKey]alias               // the open ones
+	names     map[partyKey][]events.Identity   // the aliases of a primary identity
+	ended     map[events.Hash]place            // labels of what was closed, and of who was erased
+	doomed    map[keystore.PartyID]doomed      // erased, and the key is still there
+	closings  uint64                           // closing events and aliases so far: decisions about people hold until the next
 	expected  map[events.Hash]keystore.PartyID // each party's next entry label
-	indices   map[events.ID]uint64             // events of ours, by id
+	ids       *eventIDs                        // events of ours, those under seal too
+	sealed    map[events.ID]uint64             // those under seal
+	seals     map[keystore.PartyID]bool        // the parties in whose registers they are
 	deeds     map[uint64][]deed                // what later events did to a record, by its index
+	requests  []uint64                         // for the end of a generation, that nothing has ended
 	owners    owners                           // whose slots are in each event
+	spread    spread                           // which events continue others
 	foreign   uint64
 	claimed   []claim // the slots of parties in the last event
 }
@@ -57,13 +67,21 @@ type partyKey struct {
 type sequence struct {
 	handle  events.Hash
 	enrol   place
-	entries []place
+	entries []entryPlace
+	closed  *closing // nil while it is open
 }
 
 type place struct {
 	index uint64
 	slot  uint16
 }
+
+// entryPlace is a place in eight bytes, in the order of places: an ordinary event
+// has two that the state keeps.
+type entryPlace uint64
+
+func (p place) packed() entryPlace { return entryPlace(p.index<<16 | uint64(p.slot)) }
+func (p entryPlace) unpack() place { return place{uint64(p) >> 16, uint16(p)} }
 
 // snapshot is the state of the index under a state leaf.
 type snapshot struct {
@@ -81,9 +99,17 @@ func newState() *state {
 		snapshots: map[uint64]*snapshot{},
 		sequences: map[keystore.PartyID]*sequence{},
 		parties:   map[partyKey]keystore.PartyID{},
+		rotated:   map[partyKey][]keystore.PartyID{},
+		aliases:   map[partyKey]alias{},
+		names:     map[partyKey][]events.Identity{},
+		ended:     map[events.Hash]place{},
+		doomed:    map[keystore.PartyID]doomed{},
 		expected:  map[events.Hash]keystore.PartyID{},
-		indices:   map[events.ID]uint64{},
+		ids:       new(eventIDs),
+		sealed:    map[events.ID]uint64{},
+		seals:     map[keystore.PartyID]bool{},
 		deeds:     map[uint64][]deed{},
+		spread:    newSpread(),
 	}
 }
 
@@ -96,10 +122,37 @@ func (s *state) Enrolled(role events.Role, id events.Identity) bool {
 	return ok
 }
 
+func (s *state) book() *events.Rules { return s.rules }
+
+// place returns where an event of ours stands, under seal or not.
+func (s *state) place(id events.ID) (index uint64, known bool) { return s.ids.get(id) }
+
+// note remembers an event of ours by its id, after its slots were claimed.
+func (s *state) note(id events.ID, index uint64) {
+	if s.underSeal() {
+		s.sealed[id] = index
+	}
+	s.ids.put(id, index)
+}
+
+// underSeal reports whether the event whose slots were just claimed is an entry of
+// an authority's register.
+func (s *state) underSeal() bool {
+	return slices.ContainsFunc(s.claimed, func(c claim) bool { return s.seals[c.party] && s.sequences[c.party].enrol != c.at })
+}
+
 // Known implements decide.State.
 func (s *state) Known(id events.ID) bool {
-	_, ok := s.indices[id]
+	_, ok := s.unsealed(id)
 	return ok
+}
+
+// unsealed finds an event of ours that is not under seal.
+func (s *state) unsealed(id events.ID) (index uint64, known bool) {
+	if _, under := s.sealed[id]; under {
+		return 0, false
+	}
+	return s.ids.get(id)
 }
 
 // leafOf returns the leaf of a recorded event: the one stored in it if the
@@ -115,16 +168,16 @@ func leafOf(secrets *keystore.Secrets, e events.Recorded, prevTimeMS uint64) (en
 }
 
 // labelled reports whether a label stands in a leaf, covered or not.
-func (s *state) labelled(label events.Hash) bool {
+func (s *state) labelled(label events.Hash) (bool, error) {
 	if _, ok := s.pending[label]; ok {
-		return true
+		return true, nil
 	}
-	_, ok := s.tree.Lookup(label)
-	return ok
+	_, ok, err := s.tree.Lookup(label)
+	return ok, err
 }
 
-// lookup finds the party that an enrolment label belongs to.
-type lookup func(context.Context, events.Hash) (keystore.Party, bool, error)
+// lookup finds what the keystore has under an enrolment label.
+type lookup func(context.Context, events.Hash) (keystore.Enrolment, bool, error)
 
 // fold takes the next event of the stream into the state. An error of lookup
 // leaves the state as it was, so that the event can be folded again; any other
@@ -148,6 +201,9 @@ func (l *Ledger) foldLeaf(ctx context.Context, e events.Recorded, as leafed, fin
 	if e.Revision != s.next {
 		return fmt.Errorf("folding event %d: %d was expected: %w", e.Revision, s.next, ErrCorrupt)
 	}
+	if s.final != nil {
+		return fmt.Errorf("folding event %d: it stands after the leaf that ended the ledger: %w", e.Revision, ErrCorrupt)
+	}
 	if leaf.TimeMS < s.timeMS {
 		return fmt.Errorf("folding event %d: it is dated before the one ahead of it: %w", e.Revision, ErrCorrupt)
 	}
@@ -158,12 +214,19 @@ func (l *Ledger) foldLeaf(ctx context.Context, e events.Recorded, as leafed, fin
 	if err != nil {
 		return fmt.Errorf("folding event %d: %w", e.Revision, err)
 	}
+	ending, err := l.endingOf(ctx, e.Type, leaf)
+	if err != nil {
+		return fmt.Errorf("folding event %d: %w", e.Revision, err)
+	}
+	if leaf.Kind == events.KindEntry && e.Type == events.TypeRecordContinued && !l.continues(e.ID) {
+		return fmt.Errorf("folding event %d: it continues no event that awaits it: %w", e.Revision, ErrCorrupt)
+	}
 	s.claimed = s.claimed[:0]
 	switch leaf.Kind {
 	case events.KindState:
 		err = l.foldState(e, as.entry, leaf, stored)
 	case events.KindEntry:
-		err = s.foldEntry(ctx, e, leaf, leafHash, find)
+		err = l.unsound(s.foldEntry(ctx, e, leaf, leafHash, find))
 	case events.KindForeign:
 		s.foreign++
 		l.log.Error("foreign event in the ledger's stream", zapIndex(e.Revision))
@@ -172,9 +235,20 @@ func (l *Ledger) foldLeaf(ctx context.Context, e events.Recorded, as leafed, fin
 		return fmt.Errorf("folding event %d: %w", e.Revision, err)
 	}
 	if leaf.Kind != events.KindForeign {
-		s.indices[e.ID] = e.Revision
+		s.note(e.ID, e.Revision)
 	}
+	if leaf.Kind == events.KindEntry && e.Type == events.TypeClosed {
+		var labels []events.Hash
+		for _, slot := range leaf.Slots {
+			labels = append(labels, slot.Label)
+		}
+		s.close(e.Revision, labels, ending)
+	}
+	s.spread.newest = e.ID
 	s.next, s.timeMS = e.Revision+1, leaf.TimeMS
+	if leaf.Kind == events.KindEntry && e.Type == events.TypeClosureRequested {
+		s.requests = append(s.requests, e.Revision)
+	}
 	s.took(done)
 	if l.file.wants(e.Revision) {
 		l.file.take(newRecord(e, leaf, stored, leafHash, done))
@@ -203,21 +277,27 @@ func (l *Ledger) foldState(e events.Recorded, entry []byte, leaf *events.Leaf, s
 	tree := l.built
 	if tree == nil {
 		if tree, err = s.grower.with(nil); err != nil {
-			return fmt.Errorf("%w: %w", err, ErrCorrupt)
+			return fmt.Errorf("%w: %w", l.unsound(err), ErrCorrupt)
 		}
 	}
 	if said.Covered != e.Revision || said.PrevState != s.prevState ||
 		said.MapRoot != tree.Root() || said.MapEntries != tree.Len() {
 		return fmt.Errorf("the state leaf does not say what the leaves before it give: %w", ErrCorrupt)
 	}
-	s.tree, s.pending = tree, map[events.Hash]struct{}{}
-	s.grower.rest(tree)
+	if s.tree, err = l.keepLabels(tree, s.grower.all, e.Revision); err != nil {
+		return fmt.Errorf("%w: %w", err, ErrCorrupt)
+	}
+	s.pending = map[events.Hash]struct{}{}
+	s.grower.rest(s.tree)
 	s.prevState = events.LeafHash(entry)
+	if said.Final {
+		s.final = said
+	}
 	if e.Revision == 0 {
 		s.genesis = s.prevState
 	}
 	if size := e.Revision + 1; size >= s.shown {
-		s.snapshots[size] = &snapshot{tree: tree, leaf: entry, timeMS: leaf.TimeMS, rulesDoc: s.rulesDoc}
+		s.snapshots[size] = &snapshot{tree: s.tree, leaf: entry, timeMS: leaf.TimeMS, rulesDoc: s.rulesDoc}
 	}
 	return nil
 }
@@ -241,8 +321,8 @@ func (s *state) foldEntry(ctx context.Context, e events.Recorded, leaf *events.L
 		if s.claimLabel(slot.Label, at) {
 			continue
 		}
-		if party, ok := enrolled[slot.Label]; ok {
-			s.enrol(party, at)
+		if enrolment, ok := enrolled[slot.Label]; ok {
+			s.enrolled(enrolment, slot.Label, at)
 		}
 	}
 	if err := s.grower.step(); err != nil {
@@ -252,22 +332,22 @@ func (s *state) foldEntry(ctx context.Context, e events.Recorded, leaf *events.L
 }
 
 // enrolledBy finds the parties that an event enrols, before anything is changed.
-func (s *state) enrolledBy(ctx context.Context, e events.Recorded, leaf *events.Leaf, find lookup) (map[events.Hash]keystore.Party, error) {
+func (s *state) enrolledBy(ctx context.Context, e events.Recorded, leaf *events.Leaf, find lookup) (map[events.Hash]keystore.Enrolment, error) {
 	if e.Type != events.TypeEnrolled {
 		return nil, nil
 	}
-	enrolled := map[events.Hash]keystore.Party{}
+	enrolled := map[events.Hash]keystore.Enrolment{}
 	for _, slot := range leaf.Slots {
-		party, found, err := find(ctx, slot.Label)
+		enrolment, found, err := find(ctx, slot.Label)
 		if err != nil {
 			return nil, err
 		}
 		if found {
-			enrolled[slot.Label] = party
+			enrolled[slot.Label] = enrolment
 		}
 	}
 	if len(enrolled) == 0 {
-		// Keys are durable before the enrolment is appended, so they were there.
+		// Keys are durable before the enrolment is appended, and leave a tombstone.
 		return nil, fmt.Errorf("%w: %w", keystore.ErrNoParty, ErrCorrupt)
 	}
 	return enrolled, nil
@@ -280,10 +360,22 @@ func (s *state) claimLabel(label events.Hash, at place) bool {
 		seq := s.sequences[id]
 		delete(s.expected, label)
 		s.claimed = append(s.claimed, claim{id, uint64(len(seq.entries)), at})
-		seq.entries = append(seq.entries, at)
+		seq.entries = append(seq.entries, at.packed())
 		s.expected[events.EntryLabel(seq.handle, uint64(len(seq.entries)))] = id
 	}
 	return ok
+}
+
+// enrolled takes in what stands under an enrolment label.
+func (s *state) enrolled(e keystore.Enrolment, label events.Hash, at place) {
+	switch {
+	case e.Party != nil:
+		s.enrol(*e.Party, at)
+	case e.Alias != nil:
+		s.alias(*e.Alias, at)
+	default:
+		s.ended[label] = at
+	}
 }
 
 func (s *state) enrol(p keystore.Party, at place) {
@@ -291,24 +383,23 @@ func (s *state) enrol(p keystore.Party, at place) {
 	s.sequences[p.ID] = &sequence{handle: p.Handle, enrol: at}
 	s.parties[partyKey{p.Role, p.Identity}] = p.ID
 	s.expected[events.EntryLabel(p.Handle, 0)] = p.ID
+	if p.Role == events.RoleAuthority {
+		s.seals[p.ID] = true
+	}
 }
 
 // entryAt returns the party's entry in an event, if it has one there.
 func (s *sequence) entryAt(revision uint64) (place, bool) {
-	i, found := slices.BinarySearchFunc(s.entries, revision, func(at place, revision uint64) int {
-		return cmp.Compare(at.index, revision)
-	})
-	if !found {
+	i, _ := slices.BinarySearch(s.entries, place{index: revision}.packed())
+	if i == len(s.entries) || s.entries[i].unpack().index != revision {
 		return place{}, false
 	}
-	return s.entries[i], true
+	return s.entries[i].unpack(), true
 }
 
 // upTo returns the entries in the first size leaves. The slice only ever grows,
 // so what is returned may be read while the writer goes on.
-func (s *sequence) upTo(size uint64) []place {
-	n, _ := slices.BinarySearchFunc(s.entries, size, func(at place, size uint64) int {
-		return cmp.Compare(at.index, size)
-	})
+func (s *sequence) upTo(size uint64) []entryPlace {
+	n, _ := slices.BinarySearch(s.entries, place{index: size}.packed())
 	return s.entries[:n:n]
 }

@@ -15,6 +15,7 @@ const growLabels = 2048
 type grower struct {
 	tree    *index.Tree   // the last state's, and the labels handed over since
 	fresh   []index.Entry // labels not yet handed over
+	all     []index.Entry // labels since the last state
 	running chan grown    // not nil while a goroutine inserts; it gives one answer
 }
 
@@ -24,7 +25,7 @@ type grown struct {
 }
 
 // add takes the label of a folded event.
-func (g *grower) add(e index.Entry) { g.fresh = append(g.fresh, e) }
+func (g *grower) add(e index.Entry) { g.all, g.fresh = append(g.all, e), append(g.fresh, e) }
 
 // step hands the labels over if there are many. It waits for the goroutine of
 // the last time, which is done unless the writer is much faster than the index.

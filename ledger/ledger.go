@@ -15,6 +15,7 @@ import (
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/internal/keystore"
 	"github.com/sharetrail/sharetrail/ledger/index"
+	"github.com/sharetrail/sharetrail/ledger/tiles"
 	"github.com/sharetrail/sharetrail/ledger/trillianlog"
 	"github.com/sharetrail/sharetrail/verifier"
 )
@@ -45,21 +46,43 @@ type Log interface {
 	Root(ctx context.Context) (size uint64, root [32]byte, err error)
 	// Inclusions proves leaves under a size the log has reached.
 	Inclusions(ctx context.Context, indices []uint64, size uint64) ([][][32]byte, error)
+	// Consistency proves that a size the log has reached continues a smaller one.
+	Consistency(ctx context.Context, from, to uint64) ([][32]byte, error)
 }
 
 // Config says which ledger to open and on what.
 type Config struct {
-	ID     string // the stream is sharetrail-<ID>, the checkpoints' sharetrail-<ID>-checkpoints
-	Store  Store
-	Log    Log
-	Keys   *keystore.Store  // must hold this ledger's secrets
-	State  string           // path of state.db, made if it is missing; empty means that each start reads the whole stream
-	Tick   time.Duration    // between publications; 0 means one second
-	Now    func() time.Time // nil means time.Now
-	Logger *zap.Logger      // nil means no logging
+	ID    string // the stream is sharetrail-<ID>, the checkpoints' sharetrail-<ID>-checkpoints
+	Store Store
+	Log   Log
+	Keys  *keystore.Store // must hold this ledger's secrets
+	// Authorities are those under whose orders a new ledger can seal records,
+	// namespace:local each. They stand in its rules and never change.
+	Authorities []string
+	State       string           // path of state.db, made if it is missing; empty means that each start reads the whole stream
+	Index       string           // directory of the label index, made if it is missing; empty means that it is in memory
+	Tiles       string           // directory of the log's tiles, made if it is missing; empty means that none are written
+	Tick        time.Duration    // between publications; 0 means one second
+	Now         func() time.Time // nil means time.Now
+	Logger      *zap.Logger      // nil means no logging
+	// Rules are those that a new ledger begins with, but for the authorities; nil means
+	// events.DefaultRules. A ledger that has begun keeps its own.
+	Rules *events.Rules
+	// Predecessor is the body of the last checkpoint of the ledger that this one
+	// continues, and Predecessors the trust files of it and of those before it
+	// (verifier.Trust.Succeed). Empty for a ledger that continues none.
+	Predecessor  string
+	Predecessors []string
 	// AcceptClock vouches for a clock that is more than 366 days ahead of the last
 	// leaf; without it nothing is recorded then.
 	AcceptClock bool
+	// Publication is the path of the file that says whose signatures what is published
+	// needs (SetPublication writes it); without a file nobody cosigns. Empty means that
+	// SetPublication lasts until the end of the process.
+	Publication string
+	// Patience is how long a publication waits for its cosigners before the policy says
+	// what is done without; 0 means ten seconds.
+	Patience time.Duration
 }
 
 // Ledger is one ledger: one stream, one log, one order.
@@ -73,15 +96,26 @@ type Ledger struct {
 	tick    time.Duration
 	now     func() time.Time
 	log     *zap.Logger
-	// acceptClock: see Config.
-	acceptClock bool
-	file        *stateFile // nil if the state is not kept
+	// See Config.
+	acceptClock  bool
+	firstRules   *events.Rules // of leaf 0, if it is not there yet
+	predecessor  string
+	predecessors []string
+	file         *stateFile    // nil if the state is not kept
+	labels       *index.Store  // all labels; the writer commits to it, its versions are read by all
+	indexDir     string        // empty if the labels are in memory
+	tilesDir     string        // empty if no tiles are written
+	tiles        *tiles.Writer // nil if no tiles are written, and before start
+	listed       []string      // authorities of a new ledger
+	registers    registers
 
 	queue   chan *request
 	publish chan struct{} // capacity 1: somebody waits for a publication
 	behind  chan struct{} // capacity 1: the sequencer met what the writer does not know
 	stopped chan struct{}
 	looking chan struct{} // a token for each recorded share that callers open at once
+
+	completing completions // of records with continuations, by callers
 
 	mu    sync.RWMutex // guards state, seen and met; the writer alone changes state
 	state *state
@@ -92,6 +126,7 @@ type Ledger struct {
 
 	sequenced edge                   // sequencer only, after Open
 	known     map[uint64]events.Hash // sequencer only: roots that were logged or published before, by size
+	guarded   map[uint64]*guarded    // sequencer only, after Open: what cosigners have signed, by size
 	progress  *progress              // what the other goroutines may know of the sequencer's work
 
 	blocked   atomic.Pointer[error] // why the log takes no leaves now; set by the sequencer
@@ -99,7 +134,19 @@ type Ledger struct {
 	publishMu sync.Mutex
 	waiters   chan struct{}   // closed and replaced at each publication, under publishMu
 	ckptHead  events.Expected // publisher only, after Open
+	pending   *Published      // publisher only, after Open: signed, and waits for cosignatures
 	ckptStale bool            // publisher only: the checkpoint stream may be ahead of ckptHead
+	tiled     tiled           // publisher only, after Open
+	// publishedAt is when something was shown last; publisher only, after Open.
+	publishedAt time.Time
+
+	publicationFile string // see Config
+	patience        time.Duration
+	publication     atomic.Pointer[Publication]
+	cosigners       atomic.Pointer[cosigners] // the publisher replaces them
+	lacking         atomic.Pointer[lacking]   // nil while the quorum is met
+	alarms          atomic.Uint64
+	waiting         atomic.Uint64 // size of pending, for Status
 }
 
 // Stream is the name of a ledger's event stream.
@@ -128,19 +175,35 @@ func newLedger(ctx context.Context, cfg Config) (*Ledger, error) {
 	}
 	l := &Ledger{
 		origin: secrets.Log.Name(), stream: Stream(cfg.ID), store: cfg.Store, trees: cfg.Log, keys: cfg.Keys,
-		secrets: secrets, tick: cfg.Tick, now: cfg.Now, log: cfg.Logger, acceptClock: cfg.AcceptClock,
+		secrets: secrets, tick: cfg.Tick, now: cfg.Now, log: cfg.Logger, acceptClock: cfg.AcceptClock, firstRules: cfg.Rules, tilesDir: cfg.Tiles,
+		predecessor: cfg.Predecessor, predecessors: append([]string{}, cfg.Predecessors...),
+		listed: cfg.Authorities, registers: registers{all: map[keystore.PartyID][]sealStep{}},
 		queue: make(chan *request), publish: make(chan struct{}, 1), behind: make(chan struct{}, 1), stopped: make(chan struct{}),
-		looking: make(chan struct{}, maxLooking),
-		state:   newState(), seen: map[uint64][32]byte{}, progress: newProgress(), waiters: make(chan struct{}),
+		looking:         make(chan struct{}, maxLooking),
+		indexDir:        cfg.Index,
+		publicationFile: cfg.Publication, patience: cfg.Patience,
+		state: newState(), seen: map[uint64][32]byte{}, progress: newProgress(), waiters: make(chan struct{}),
+	}
+	if l.firstRules == nil {
+		l.firstRules = events.DefaultRules()
 	}
 	if l.tick == 0 {
 		l.tick = time.Second
+	}
+	if l.patience == 0 {
+		l.patience = defaultPatience
 	}
 	if l.now == nil {
 		l.now = time.Now
 	}
 	if l.log == nil {
 		l.log = zap.NewNop()
+	}
+	if l.labels, err = index.Open(index.Config{}); err != nil { // until start
+		return nil, fmt.Errorf("opening the ledger %s: %w", l.origin, err)
+	}
+	if err := l.readPublication(); err != nil {
+		return nil, fmt.Errorf("opening the ledger %s: %w", l.origin, err)
 	}
 	if cfg.State != "" {
 		if l.file, err = openStateFile(ctx, cfg.State, secrets, l.log); err != nil {
@@ -150,128 +213,13 @@ func newLedger(ctx context.Context, cfg Config) (*Ledger, error) {
 	return l, nil
 }
 
-// start folds the stream and refuses to go on from anything that is not what
-// was logged and published before.
-func (l *Ledger) start(ctx context.Context) error {
-	last, err := l.lastCheckpoint(ctx)
-	if err != nil {
-		return err
-	}
-	logged, root, err := l.trees.Root(ctx)
-	if err != nil {
-		return fmt.Errorf("asking the log for its root: %w", err)
-	}
-	l.sequenced, l.known, l.met = newEdge(), map[uint64]events.Hash{}, logged
-	if logged > 0 {
-		l.known[logged] = root
-	}
-	if last != nil {
-		if r, ok := l.known[last.Size]; ok && r != last.Root {
-			return fmt.Errorf("the log's root at %d is not the published one: %w", last.Size, ErrCorrupt)
-		}
-		l.known[last.Size] = last.Root
-		l.state.shown = last.Size
-	}
-	if err := l.recall(ctx, logged); err != nil {
-		return err
-	}
-	if err := l.checkMark(ctx, last); err != nil {
-		return err
-	}
-	if n := max(logged, l.state.shown); n > l.state.next {
-		return fmt.Errorf("the stream has %d events, but %d were logged or published: the event store is older than they are; bring back the newer one: %w",
-			l.state.next, n, ErrCorrupt)
-	}
-	if l.state.next == 0 {
-		return l.genesis(ctx)
-	}
-	if last != nil {
-		snap, ok := l.state.snapshots[last.Size]
-		if !ok {
-			return fmt.Errorf("the last checkpoint's size %d does not end with a state leaf: %w", last.Size, ErrCorrupt)
-		}
-		if err := l.show(ctx, last, snap); err != nil {
-			return err
-		}
-	}
-	l.progress.agree(logged)
-	return nil
-}
-
-// replay folds what the state does not know of the stream; our own tree grows with it as far as the log
-// has come, the rest is the sequencer's.
-func (l *Ledger) replay(ctx context.Context, logged uint64) error {
-	for e, err := range l.store.Read(ctx, l.stream, l.state.next, 1<<62) {
-		if err != nil {
-			return fmt.Errorf("reading the stream: %w", err)
-		}
-		if err := l.fold(ctx, e, l.keys.ByLabel); err != nil {
-			return err
-		}
-		if e.Revision < logged {
-			if _, err := l.advance(e); err != nil {
-				return err
-			}
-		}
-		if l.file != nil && l.state.next%replayFlush == 0 {
-			if err := l.file.flush(ctx); err != nil {
-				l.log.Warn("the state was not written", zap.Error(err))
-			}
-		}
-	}
-	return nil
-}
-
-// replayFlush is after how many events a replay writes the state: it may be long
-// and be killed.
-const replayFlush = 1 << 16
-
-// checkMark compares what was recalled with what the keystore remembers of the
-// ledger. An event store that is empty or older would otherwise be continued
-// under the same keys, and sizes signed twice.
-func (l *Ledger) checkMark(ctx context.Context, last *Published) error {
-	mark, found, err := l.keys.Mark(ctx)
-	if err != nil || !found {
-		return err
-	}
-	switch {
-	case l.state.next == 0:
-		return fmt.Errorf("the event store has no events of this ledger, whose keys are here: it is another one or an empty one; bring back the ledger's: %w", ErrCorrupt)
-	case l.state.genesis != mark.Genesis:
-		return fmt.Errorf("the stream begins with another genesis than the ledger of these keys: %w", ErrCorrupt)
-	case mark.Size > 0 && (last == nil || last.Size < mark.Size):
-		return fmt.Errorf("size %d was published and the event store does not know it: it is an older copy; bring back the newer one: %w", mark.Size, ErrCorrupt)
-	case last != nil && last.Size == mark.Size && last.Root != mark.Root:
-		return fmt.Errorf("another root was published at size %d: %w", mark.Size, ErrCorrupt)
-	}
-	return nil
-}
-
-// genesis appends leaf 0.
-func (l *Ledger) genesis(ctx context.Context) error {
-	req := &request{reply: make(chan reply, 1)}
-	undecided, err := l.writeBatch(ctx, []*request{req})
-	if err != nil {
-		return err
-	}
-	if len(undecided) > 0 { // another instance was first
-		if err := l.catchUp(ctx); err != nil {
-			return err
-		}
-		return l.keys.SetMark(ctx, keystore.Mark{Genesis: l.state.genesis})
-	}
-	r := <-req.reply
-	if r.err != nil {
-		return fmt.Errorf("writing the genesis: %w", r.err)
-	}
-	l.log.Info("ledger created", zap.String("origin", l.origin))
-	return l.keys.SetMark(ctx, keystore.Mark{Genesis: l.state.genesis})
-}
-
 // Run writes, sequences and publishes until ctx ends or a fault makes going on
 // unsafe, which it returns.
 func (l *Ledger) Run(ctx context.Context) error {
 	defer close(l.stopped)
+	if open, err := l.Unfinished(ctx); err == nil && len(open) > 0 {
+		l.log.Error("records are open: not all of their people have their entries; repeat the commands they come from, with their keys", zap.Int("records", len(open)))
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	if l.file != nil {
 		g.Go(func() error { l.file.write(ctx); return nil })
@@ -289,14 +237,25 @@ func (l *Ledger) Run(ctx context.Context) error {
 // Close gives back what Open took, after Run has ended. What the state file lacks
 // is written; what cannot be is folded again at the next start.
 func (l *Ledger) Close() error {
+	err := l.labels.Close()
 	if l.file == nil {
-		return nil
+		return err
 	}
-	return l.file.close()
+	return errors.Join(err, l.file.close())
 }
 
 // Origin is the ledger's name in checkpoints and reports.
 func (l *Ledger) Origin() string { return l.origin }
+
+// TilesDir is the directory of the log's tiles, empty if none are written.
+func (l *Ledger) TilesDir() string { return l.tilesDir }
+
+// Public reports whether the rules publish the log for everybody.
+func (l *Ledger) Public() bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.state.rules != nil && l.state.rules.Publication == events.PublicationPublic
+}
 
 // Stream is the name of the ledger's event stream.
 func (l *Ledger) Stream() string { return l.stream }
@@ -307,10 +266,18 @@ func (l *Ledger) vrfKey() events.Hash { return events.Hash(l.secrets.VRF.PublicK
 func (l *Ledger) Trust() *verifier.Trust {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
+	t := l.trust(l.publication.Load().policy)
+	t.Genesis = l.state.genesis
+	return t
+}
+
+// trust is the trust file under a policy, but for the genesis, which a new ledger
+// does not have yet.
+func (l *Ledger) trust(policy *verifier.Policy) *verifier.Trust {
 	return &verifier.Trust{
-		Suite: 1, Origin: l.origin, Log: l.secrets.LogVerifier, Policy: verifier.NoQuorum(l.secrets.LogVerifier),
-		VRF: l.vrfKey(), Genesis: l.state.genesis,
-		Report: l.secrets.ReportVerifier, Predecessors: []string{},
+		Suite: 1, Origin: l.origin, Log: l.secrets.LogVerifier, Policy: policy.Public().String(),
+		VRF: l.vrfKey(), Genesis: events.Hash{1},
+		Report: l.secrets.ReportVerifier, Predecessors: l.predecessors,
 	}
 }
 
@@ -322,18 +289,30 @@ type Status struct {
 	Published uint64 `json:"published"`
 	Foreign   uint64 `json:"foreign" doc:"events in the stream that are not ours; must be 0"`
 	Blocked   string `json:"blocked,omitempty" doc:"why nothing is recorded now"`
-	Waiting   string `json:"waiting,omitempty" doc:"why the log does not answer: what is recorded waits to be logged and published"`
+	Finished  string `json:"finished,omitempty" doc:"that the ledger is closed for good, and where to record instead"`
+	// Of cosigners.
+	Pending   uint64           `json:"pending,omitempty" doc:"leaves under a signed checkpoint that waits for cosignatures and is not published"`
+	SeenAt    string           `json:"seen_at,omitempty" doc:"since when the quorum of cosigners had seen what is published, and nothing newer"`
+	Lacking   string           `json:"lacking,omitempty" doc:"what the quorum of cosigners lacks now"`
+	Missing   string           `json:"missing,omitempty" doc:"what is done meanwhile: wait, publish or stop"`
+	Alarms    uint64           `json:"alarms,omitempty" doc:"how often a cosigner refused this ledger's history; must be 0"`
+	Cosigners []CosignerStatus `json:"cosigners,omitempty"`
+	Waiting   string           `json:"waiting,omitempty" doc:"why the log does not answer: what is recorded waits to be logged and published"`
 }
 
 // Status returns how far the ledger is.
 func (l *Ledger) Status() Status {
 	l.mu.RLock()
 	s := Status{Origin: l.origin, Accepted: l.state.next, Foreign: l.state.foreign}
+	if err := l.state.finished(); err != nil {
+		s.Finished = err.Error()
+	}
 	l.mu.RUnlock()
 	s.Logged = l.progress.size()
 	if p := l.published.Load(); p != nil {
 		s.Published = p.Size
 	}
+	l.cosignerStatus(&s)
 	if err := l.block(); err != nil {
 		s.Blocked = err.Error()
 	}
@@ -345,12 +324,19 @@ func (l *Ledger) Status() Status {
 	return s
 }
 
-// Find returns the leaf index of an event of ours.
+// Find returns the leaf index of an event of ours. What is under seal is not
+// found: it is answered as what never was.
 func (l *Ledger) Find(id events.ID) (index uint64, found bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	index, found = l.state.indices[id]
-	return index, found
+	return l.state.unsealed(id)
+}
+
+// place is Find, for the ledger itself: also of what is under seal.
+func (l *Ledger) place(id events.ID) (index uint64, found bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.state.place(id)
 }
 
 // IdentityRules returns the identity rules in force, which never change.

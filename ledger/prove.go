@@ -1,11 +1,14 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-
-	"golang.org/x/sync/errgroup"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
 
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/internal/keystore"
@@ -28,13 +31,9 @@ func (l *Ledger) Prove(ctx context.Context, q verifier.Query) (verifier.Evidence
 	if err := l.progress.reach(ctx, pub.Size, l.stopped); err != nil {
 		return verifier.Evidence{}, fmt.Errorf("waiting for the log: %w", err)
 	}
-	p := &prover{ledger: l, pub: pub, evidence: verifier.Evidence{
-		Origin: l.origin, Stream: l.stream, Role: q.Role.String(), ID: q.ID.String(),
-		Checkpoint: pub.Note, Rules: string(pub.snap.rulesDoc),
-		Enrolments: []verifier.Enrolment{}, Entries: []verifier.Entry{},
-	}}
-	if err := p.prove(ctx, q); err != nil {
-		return verifier.Evidence{}, fmt.Errorf("proving what the ledger holds: %w", err)
+	p := &prover{ledger: l, pub: pub, query: q, headers: map[uint64]headerEvent{}}
+	if err := p.prove(ctx); err != nil {
+		return verifier.Evidence{}, fmt.Errorf("proving what the ledger holds: %w", l.unsound(err))
 	}
 	return p.evidence, nil
 }
@@ -44,158 +43,193 @@ func (l *Ledger) Prove(ctx context.Context, q verifier.Query) (verifier.Evidence
 type prover struct {
 	ledger   *Ledger
 	pub      *Published
+	query    verifier.Query
 	evidence verifier.Evidence
 	proven   []*verifier.Proven
+
+	mu      sync.Mutex // guards headers, which entries add
+	headers map[uint64]headerEvent
 }
 
-func (p *prover) prove(ctx context.Context, q verifier.Query) error {
-	e := &p.evidence
-	genesis, err := p.ledger.sealedAt(ctx, 0)
+// headerEvent is an event that an entry continues, as the evidence shows it.
+type headerEvent struct {
+	target verifier.Target
+	event  events.Event
+}
+
+// header opens the event that a continuation continues, with what that holds for it.
+func (p *prover) header(ctx context.Context, continuation *keystore.Opened) (events.Event, error) {
+	index := *continuation.Content.TargetIndex
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if h, known := p.headers[index]; known {
+		return h.event, nil
+	}
+	sealed, err := p.ledger.sealedAt(ctx, index)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := sealed.OpenHeader(continuation.Target)
+	if err != nil {
+		return nil, err
+	}
+	p.headers[index] = headerEvent{verifier.Target{
+		Proven: verifier.Proven{Index: index, Leaf: sealed.Stored.Leaf}, EventID: sealed.ID, Type: sealed.Type,
+		Seed: opened.Seed, Fields: opened.Facts.Marshal(),
+	}, opened.Event}
+	return opened.Event, nil
+}
+
+func (p *prover) prove(ctx context.Context) error {
+	l, q, e := p.ledger, &p.query, &p.evidence
+	if err := p.ownSpelling(); err != nil {
+		return err
+	}
+	*e = verifier.Evidence{
+		Origin: l.origin, Stream: l.stream, Role: q.Role.String(), IDs: []string{}, Checkpoint: p.pub.Note,
+		Rules: []string{string(p.pub.snap.rulesDoc)}, Names: []verifier.Name{}, Targets: []verifier.Target{}, Copy: q.Copy,
+	}
+	genesis, err := l.sealedAt(ctx, 0)
 	if err != nil {
 		return err
 	}
 	e.Genesis = verifier.Proven{Index: 0, Leaf: genesis.Stored.Leaf}
 	e.State = verifier.Proven{Index: p.pub.Size - 1, Leaf: p.pub.snap.leaf}
-	handle, enrolled, err := p.sequence(ctx, q)
+	if err := p.names(ctx); err != nil {
+		return err
+	}
+	for _, index := range slices.Sorted(maps.Keys(p.headers)) {
+		e.Targets = append(e.Targets, p.headers[index].target)
+	}
+	if q.Copy {
+		forThirdParties(e)
+	} else {
+		e.Filter = q.Filter
+	}
+	if err := p.unsealed(ctx); err != nil {
+		return err
+	}
+	p.gather()
+	return errors.Join(p.inclusions(ctx), p.earlier(ctx))
+}
+
+// ownSpelling brings the names into this ledger's spelling, in order: whoever asks
+// a chain of ledgers does so in that of the last. A name that an older ledger has no
+// room for cannot stand in it.
+func (p *prover) ownSpelling() error {
+	var ids []events.Identity
+	rules, err := events.ParseRules(p.pub.snap.rulesDoc)
 	if err != nil {
 		return err
 	}
-	if err := p.absences(q, handle, enrolled); err != nil {
-		return err
+	for _, asked := range p.query.IDs {
+		text := asked.String()
+		if p.query.Role == events.RoleController {
+			text = "org:" + p.ledger.origin
+		}
+		id, err := events.ParseIdentity(rules.Identities, text)
+		if err == nil {
+			ids = append(ids, id)
+		} else if _, _, final := p.ledger.Final(); !final {
+			return err
+		}
 	}
-	p.proven = append(p.proven, &e.Genesis, &e.State)
-	for i := range e.Enrolments {
-		p.proven = append(p.proven, &e.Enrolments[i].Proven)
-	}
-	for i := range e.Entries {
-		p.proven = append(p.proven, &e.Entries[i].Proven)
-	}
-	return p.inclusions(ctx)
+	slices.SortFunc(ids, func(a, b events.Identity) int { return cmp.Compare(a.String(), b.String()) })
+	p.query.IDs = slices.Compact(ids)
+	return nil
 }
 
-// sequence adds the party's enrolment and entries as of the published state.
-func (p *prover) sequence(ctx context.Context, q verifier.Query) (handle events.Hash, enrolled bool, err error) {
-	l := p.ledger
-	l.mu.RLock()
-	id, ok := l.state.parties[partyKey{q.Role, q.ID}]
-	var enrol place
-	var entries []place
-	if ok {
-		seq := l.state.sequences[id]
-		enrol = seq.enrol
-		entries = seq.upTo(p.pub.Size)
+// names adds what the ledger holds under each name that was asked for, and under
+// each that those lead to.
+func (p *prover) names(ctx context.Context) error {
+	var led []events.Identity
+	for _, id := range p.query.IDs {
+		p.evidence.IDs = append(p.evidence.IDs, id.String())
+		to, err := p.name(ctx, id)
+		if err != nil {
+			return err
+		}
+		led = append(led, to...)
 	}
-	l.mu.RUnlock()
-	if !ok || enrol.index >= p.pub.Size {
-		return events.Hash{}, false, nil
+	slices.SortFunc(led, func(a, b events.Identity) int { return cmp.Compare(a.String(), b.String()) })
+	for _, id := range slices.Compact(led) {
+		if slices.Contains(p.query.IDs, id) {
+			continue
+		}
+		if _, err := p.name(ctx, id); err != nil {
+			return err
+		}
 	}
-	party, err := l.keys.ByID(ctx, id)
-	if errors.Is(err, keystore.ErrKeyMissing) {
-		return events.Hash{}, false, fmt.Errorf("%w: %w", err, ErrKeyDestroyed)
-	}
-	if err != nil {
-		return events.Hash{}, false, err
-	}
-	if err := p.enrolment(ctx, q, party, enrol); err != nil {
-		return events.Hash{}, false, err
-	}
-	if err := p.entries(ctx, party, entries); err != nil {
-		return events.Hash{}, false, err
-	}
-	return party.Handle, true, nil
+	return nil
 }
 
-func (p *prover) open(ctx context.Context, party keystore.Party, at place) (*keystore.Sealed, *keystore.Opened, error) {
-	sealed, err := p.ledger.sealedAt(ctx, at.index)
+// name adds what the ledger holds under a name, and returns the names it was an
+// alias of.
+func (p *prover) name(ctx context.Context, id events.Identity) (led []events.Identity, err error) {
+	held, err := p.ledger.heldUnder(ctx, p.query.Role, id, p.pub.Size)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	opened, err := sealed.Open(at.slot, party.Key)
-	return sealed, opened, err
-}
-
-func opening(sealed *keystore.Sealed, opened *keystore.Opened, at place) verifier.Opening {
-	return verifier.Opening{
-		Slot: at.slot, Opening: opened.SlotOpening, Content: opened.Slot, EventID: sealed.ID, Type: sealed.Type,
+	n := verifier.Name{ID: id.String(), Generations: []verifier.Generation{}}
+	var shown [][]openedEntry
+	for _, h := range held {
+		g, entries, err := p.generation(ctx, id, h)
+		if err != nil {
+			return nil, fmt.Errorf("sequence %d: %w", h.number, err)
+		}
+		n.Generations, shown = append(n.Generations, *g), append(shown, entries)
+		if h.primary != "" {
+			led = append(led, h.primary)
+		}
 	}
-}
-
-func (p *prover) enrolment(ctx context.Context, q verifier.Query, party keystore.Party, at place) error {
-	sealed, opened, err := p.open(ctx, party, at)
-	if err != nil {
-		return err
+	if err := p.filter(n.Generations, shown); err != nil {
+		return nil, err
 	}
-	_, member, err := p.pub.snap.tree.ProveMember(party.Label)
-	if err != nil {
-		return err
-	}
-	input := events.VRFInput(events.EnrolContext, p.ledger.origin, q.Role, q.ID, party.Generation)
-	p.evidence.Enrolments = append(p.evidence.Enrolments, verifier.Enrolment{
-		Generation: party.Generation,
-		VRF:        p.ledger.secrets.VRF.Prove(input).Bytes(),
-		Proven:     verifier.Proven{Index: at.index, Leaf: sealed.Stored.Leaf},
-		Opening:    opening(sealed, opened, at),
-		Seed:       opened.Seed,
-		Member:     member,
+	closed := len(held) > 0 && held[len(held)-1].closed != nil
+	n.Absences, err = p.absences(verifier.NameAbsences(uint64(len(held)), closed), func(a *verifier.Absence) events.Hash {
+		proof := p.ledger.secrets.VRF.Prove(a.VRFInput(p.ledger.origin, p.query.Role, id))
+		a.VRF = proof.Bytes()
+		label, _ := events.VRFLabel(proof.Hash())
+		return label
 	})
-	return nil
+	p.evidence.Names = append(p.evidence.Names, n)
+	return led, err
 }
 
-// readsAtOnce bounds how many events are asked for at a time.
-const readsAtOnce = 4
-
-// entries adds the party's entries. Each stands somewhere else in the stream, so
-// they are read a few at a time.
-func (p *prover) entries(ctx context.Context, party keystore.Party, places []place) error {
-	all := make([]verifier.Entry, len(places))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(readsAtOnce)
-	for i, at := range places {
-		g.Go(func() error {
-			sealed, opened, err := p.open(ctx, party, at)
-			if err != nil {
-				return err
-			}
-			_, member, err := p.pub.snap.tree.ProveMember(events.EntryLabel(party.Handle, uint64(i)))
-			if err != nil {
-				return err
-			}
-			all[i] = verifier.Entry{
-				Number:  uint64(i),
-				Proven:  verifier.Proven{Index: at.index, Leaf: sealed.Stored.Leaf},
-				Opening: opening(sealed, opened, at),
-				Seed:    opened.Seed,
-				Fields:  opened.Facts.Marshal(),
-				Member:  member,
-			}
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	p.evidence.Entries = append(p.evidence.Entries, all...)
-	return nil
-}
-
-// absences adds the proofs that nothing else carries this party's labels.
-func (p *prover) absences(q verifier.Query, handle events.Hash, enrolled bool) error {
-	want := verifier.NeededAbsences(enrolled, len(p.evidence.Entries))
+// absences proves that labels are not in the index.
+func (p *prover) absences(want []verifier.Absence, label func(*verifier.Absence) events.Hash) ([]verifier.Absence, error) {
 	for i := range want {
 		a := &want[i]
-		label := events.EntryLabel(handle, a.Number)
-		if a.Label != verifier.LabelEntry {
-			proof := p.ledger.secrets.VRF.Prove(a.VRFInput(p.ledger.origin, q.Role, q.ID))
-			a.VRF = proof.Bytes()
-			label, _ = events.VRFLabel(proof.Hash())
+		proof, err := p.pub.snap.tree.ProveAbsent(label(a))
+		if err != nil {
+			return nil, fmt.Errorf("proving the absence of %s %d: %w", a.Label, a.Number, err)
 		}
-		var err error
-		if a.Proof, err = p.pub.snap.tree.ProveAbsent(label); err != nil {
-			return fmt.Errorf("proving the absence of %s %d: %w", a.Label, a.Number, err)
+		a.Prove(proof)
+	}
+	return want, nil
+}
+
+// gather lists the leaves to be proven, when nothing is added any more.
+func (p *prover) gather() {
+	e := &p.evidence
+	p.proven = append(p.proven, &e.Genesis, &e.State)
+	for i := range e.Names {
+		for k := range e.Names[i].Generations {
+			g := &e.Names[i].Generations[k]
+			if g.Enrol != nil {
+				p.proven = append(p.proven, &g.Enrol.Proven)
+			}
+			if g.Close != nil {
+				p.proven = append(p.proven, &g.Close.Proven)
+			}
+			for j := range g.Entries {
+				p.proven = append(p.proven, &g.Entries[j].Proven)
+			}
 		}
 	}
-	p.evidence.Absences = want
-	return nil
+	for i := range e.Targets {
+		p.proven = append(p.proven, &e.Targets[i].Proven)
+	}
 }
 
 func (p *prover) inclusions(ctx context.Context) error {
@@ -208,10 +242,55 @@ func (p *prover) inclusions(ctx context.Context) error {
 		return err
 	}
 	for i, proof := range proofs {
-		p.proven[i].Inclusion = make([]events.Hash, len(proof))
+		p.proven[i].Inclusion = make(verifier.Path, len(proof))
 		for j, h := range proof {
 			p.proven[i].Inclusion[j] = h
 		}
 	}
 	return nil
+}
+
+// earlier proves that the published checkpoint extends the one that was asked for.
+func (p *prover) earlier(ctx context.Context) error {
+	if origin, _, _ := strings.Cut(p.query.Since, "\n"); origin != p.ledger.origin {
+		return nil // none, or of another ledger of the chain
+	}
+	c, err := verifier.OpenCheckpoint([]byte(p.query.Since), p.ledger.origin, p.ledger.secrets.LogVerifier)
+	if err != nil {
+		return &events.FieldError{Field: "since_checkpoint", Rule: "is no checkpoint of this ledger's", Next: "give the signed checkpoint, or the report that holds it"}
+	}
+	if c.Size > p.pub.Size || c.Size == 0 {
+		return &events.FieldError{Field: "since_checkpoint", Rule: "is newer than what is published", Next: "ask again, and if it stays so, tell an auditor: the ledger may be an older copy"}
+	}
+	e := &verifier.Earlier{Checkpoint: p.query.Since, Proof: verifier.Path{}}
+	if c.Size < p.pub.Size {
+		proof, err := p.ledger.trees.Consistency(ctx, c.Size, p.pub.Size)
+		if err != nil {
+			return err
+		}
+		for _, h := range proof {
+			e.Proof = append(e.Proof, h)
+		}
+	}
+	p.evidence.Earlier = e
+	return nil
+}
+
+// forThirdParties takes out whatever says more than that the entries shown are in
+// the log.
+func forThirdParties(e *verifier.Evidence) {
+	e.Names = e.Names[:len(e.IDs)] // an alias shows nothing that leads anywhere
+	for i := range e.Names {
+		n := &e.Names[i]
+		n.Absences = []verifier.Absence{}
+		for k := range n.Generations {
+			g := &n.Generations[k]
+			g.Enrol, g.Close, g.Absences = nil, nil, []verifier.Absence{}
+			g.Entries = slices.DeleteFunc(g.Entries, func(e verifier.Entry) bool { return e.Seed == nil })
+			for j := range g.Entries {
+				g.Entries[j].Member = nil
+			}
+		}
+		n.Generations = slices.DeleteFunc(n.Generations, func(g verifier.Generation) bool { return len(g.Entries) == 0 })
+	}
 }

@@ -20,6 +20,11 @@ func (l *Ledger) Receipt(ctx context.Context, id events.ID) (*verifier.Proof, er
 	if !found {
 		return nil, ErrNoEvent
 	}
+	return l.proofOf(ctx, index)
+}
+
+// proofOf proves a leaf under the newest checkpoint.
+func (l *Ledger) proofOf(ctx context.Context, index uint64) (*verifier.Proof, error) {
 	pub := l.published.Load()
 	if pub == nil || index >= pub.Size {
 		return nil, ErrNotPublished

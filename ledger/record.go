@@ -24,11 +24,14 @@ type record struct {
 
 // The flags: the leaf's kind, and what a start must look at.
 const (
-	recordKind    = 0x03
-	recordEnrols  = 0x04 // its slots may enrol parties
-	recordRules   = 0x08 // it brings a rules document
-	recordAbout   = 0x10 // it is about another record
-	recordMinimum = 1 + 8 + 16 + 32 + 2
+	recordKind      = 0x03
+	recordEnrols    = 0x04 // its slots may enrol parties
+	recordRules     = 0x08 // it brings a rules document
+	recordAbout     = 0x10 // it is about another record
+	recordCloses    = 0x20 // it ends a party's generation
+	recordRequest   = 0x40 // it asks for that
+	recordContinues = 0x80 // it continues another event
+	recordMinimum   = 1 + 8 + 16 + 32 + 2
 )
 
 var errRecord = errors.New("malformed record")
@@ -40,6 +43,15 @@ func newRecord(e events.Recorded, leaf *events.Leaf, stored *events.Stored, leaf
 	}
 	if leaf.Kind == events.KindEntry && e.Type == events.TypeEnrolled {
 		r.flags |= recordEnrols
+	}
+	if leaf.Kind == events.KindEntry && e.Type == events.TypeClosed {
+		r.flags |= recordCloses
+	}
+	if leaf.Kind == events.KindEntry && e.Type == events.TypeClosureRequested {
+		r.flags |= recordRequest
+	}
+	if leaf.Kind == events.KindEntry && e.Type == events.TypeRecordContinued {
+		r.flags |= recordContinues
 	}
 	if leaf.Kind == events.KindState && len(stored.Body) > 0 {
 		r.flags |= recordRules

@@ -1,13 +1,12 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
-	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sharetrail/sharetrail/events"
@@ -33,33 +32,43 @@ var errUnusable = errors.New("the state file does not belong to this stream")
 //
 // What only a full replay can tell, that the stream still holds all those events
 // byte for byte, Verify tells.
-func (l *Ledger) restore(ctx context.Context, logged uint64) error {
-	if l.state.shown == 0 {
-		return l.file.truncate(ctx, 0)
-	}
+func (l *Ledger) restore(ctx context.Context, logged uint64) (covered uint64, err error) {
 	at, end, found, err := l.file.lastState(ctx, l.state.shown)
-	if err != nil || !found || at == 0 {
-		return errors.Join(err, l.file.truncate(ctx, 0))
+	if err != nil {
+		return 0, err
+	}
+	if !found || at == 0 {
+		return 0, cmp.Or(l.file.truncate(ctx, 0), l.emptyIndex())
 	}
 	if head, found, err := l.store.Last(ctx, l.stream); err != nil {
-		return fmt.Errorf("reading the stream: %w", err)
+		return 0, fmt.Errorf("reading the stream: %w", err)
 	} else if !found || head.Revision+1 < end {
-		return fmt.Errorf("the state knows %d events and the stream has fewer: the event store is older; bring back the newer one: %w", end, ErrCorrupt)
+		return 0, fmt.Errorf("the state knows %d events and the stream has fewer: the event store is older; bring back the newer one: %w", end, ErrCorrupt)
 	}
-	r := &restoring{Ledger: l, logged: logged, parties: map[events.Hash]keystore.Party{}}
-	if err := r.restore(ctx, at); err != nil {
-		return err
+	r := &restoring{Ledger: l, logged: logged, enrolments: map[events.Hash]keystore.Enrolment{}}
+	opened := make(chan error, 1)
+	go func() { // it reads as much as the rest does
+		covered, err := l.openIndex(at)
+		r.covered = covered
+		opened <- err
+	}()
+	err = r.restore(ctx, at)
+	if err := errors.Join(err, <-opened); err != nil {
+		return r.covered, err
 	}
-	return l.file.truncate(ctx, at+1)
+	if err := r.index(ctx, at); err != nil {
+		return r.covered, err
+	}
+	return r.covered, l.file.truncate(ctx, at+1)
 }
 
 // restoring is one reading of state.db into an empty state.
 type restoring struct {
 	*Ledger
-	logged  uint64
-	parties map[events.Hash]keystore.Party // by enrolment label
-	labels  index.Builder
-	rulesAt uint64
+	logged     uint64
+	enrolments map[events.Hash]keystore.Enrolment // by enrolment label
+	covered    uint64                             // the index has the labels of the events before this one
+	rulesAt    uint64
 	// orphaned: somebody is enrolled whose key the keystore lacks; the fold of the
 	// stream says who.
 	orphaned bool
@@ -69,31 +78,19 @@ func (r *restoring) restore(ctx context.Context, end uint64) error {
 	if err := r.take(ctx, end); err != nil {
 		return err
 	}
-	built := make(chan error, 1)
-	go func() {
-		tree, err := r.labels.Build()
-		r.state.tree = tree
-		built <- err
-	}()
-	err := r.rules(ctx)
-	if err := errors.Join(err, <-built); err != nil {
+	if err := r.rules(ctx); err != nil {
 		return fmt.Errorf("%w: %w", errUnusable, err)
 	}
-	r.state.grower.rest(r.state.tree)
 	return nil
 }
 
-// take reads the records up to an event and collects their labels.
+// take reads the records up to an event.
 func (r *restoring) take(ctx context.Context, end uint64) error {
-	for p, err := range r.keys.Parties(ctx) {
-		if err != nil {
-			return err
-		}
-		r.parties[p.Label] = p
+	if err := r.know(ctx); err != nil {
+		return err
 	}
-	r.state.indices = make(map[events.ID]uint64, end+end/8)
-	r.labels.Grow(int(2 * end)) // an ordinary event has two labels
-	// One goroutine reads and authenticates, one grows our own tree, one folds.
+	// One goroutine reads and authenticates, one grows our own tree and notes the
+	// ids, one folds the rest.
 	reading, folding := make(chan run, 4), make(chan run, 4)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
@@ -108,7 +105,7 @@ func (r *restoring) take(ctx context.Context, end uint64) error {
 		for run := range folding {
 			err := run.each(func(at uint64, rec *record) error {
 				if at < end {
-					r.event(rec)
+					return r.event(ctx, rec)
 				}
 				return nil
 			})
@@ -127,6 +124,29 @@ func (r *restoring) take(ctx context.Context, end uint64) error {
 	return nil
 }
 
+// know reads what the keystore has under enrolment labels.
+func (r *restoring) know(ctx context.Context) error {
+	for p, err := range r.keys.Parties(ctx) {
+		if err != nil {
+			return err
+		}
+		r.enrolments[p.Label] = keystore.Enrolment{Party: &p}
+	}
+	for a, err := range r.keys.Aliases(ctx) {
+		if err != nil {
+			return err
+		}
+		r.enrolments[a.Label] = keystore.Enrolment{Alias: &a}
+	}
+	for label, err := range r.keys.Tombstones(ctx) {
+		if err != nil {
+			return err
+		}
+		r.enrolments[label] = keystore.Enrolment{Destroyed: true}
+	}
+	return nil
+}
+
 func (r *restoring) read(ctx context.Context, end uint64, out chan<- run) error {
 	for run, err := range r.file.runs(ctx, end+1) {
 		if err != nil {
@@ -139,10 +159,14 @@ func (r *restoring) read(ctx context.Context, end uint64, out chan<- run) error 
 	return nil
 }
 
-// grow appends the leaves as far as the log has come, and passes the runs on.
+// grow notes the ids, appends the leaves as far as the log has come, and passes the
+// runs on.
 func (r *restoring) grow(ctx context.Context, end uint64, in <-chan run, out chan<- run) error {
 	for run := range in {
 		err := run.each(func(at uint64, rec *record) error {
+			if at < end && rec.kind() != events.KindForeign {
+				r.state.ids.put(rec.id, at)
+			}
 			if at >= min(end, r.logged) {
 				return nil
 			}
@@ -187,23 +211,38 @@ func (r run) each(do func(at uint64, rec *record) error) error {
 }
 
 // event is fold for a record.
-func (r *restoring) event(rec *record) {
+func (r *restoring) event(ctx context.Context, rec *record) error {
 	s, at := r.state, place{index: r.state.next}
 	s.claimed = s.claimed[:0]
+	if rec.flags&recordContinues != 0 {
+		r.orphaned = r.orphaned || !r.continues(rec.id) // the fold of the stream says what is wrong
+	}
 	enrols := rec.flags&recordEnrols != 0
 	r.orphaned = r.orphaned || enrols && !slices.ContainsFunc(rec.labels, func(l events.Hash) bool {
-		_, ok := r.parties[l]
+		_, ok := r.enrolments[l]
 		return ok
 	})
+	var end *ending
+	if rec.flags&recordCloses != 0 { // few, and only the event itself says how it ends
+		sealed, err := r.sealedAt(ctx, at.index)
+		if err == nil {
+			end, err = r.endingOf(ctx, sealed.Type, sealed.Leaf)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	for k, label := range rec.labels {
 		at.slot = uint16(k)
-		r.labels.Add(index.Entry{Label: label, Value: verifier.IndexValue(at.index, at.slot, rec.leafHash)})
 		if s.claimLabel(label, at) || !enrols {
 			continue
 		}
-		if p, ok := r.parties[label]; ok {
-			s.enrol(p, at)
+		if e, ok := r.enrolments[label]; ok {
+			s.enrolled(e, label, at)
 		}
+	}
+	if rec.flags&recordCloses != 0 {
+		s.close(at.index, rec.labels, end)
 	}
 	switch rec.kind() {
 	case events.KindForeign:
@@ -216,12 +255,18 @@ func (r *restoring) event(rec *record) {
 		if rec.flags&recordRules != 0 {
 			r.rulesAt = at.index
 		}
-		fallthrough
-	default:
-		s.indices[rec.id] = at.index
+	case events.KindEntry:
+		if s.underSeal() {
+			s.sealed[rec.id] = at.index
+		}
 	}
+	s.spread.newest = rec.id
 	s.next, s.timeMS = at.index+1, rec.timeMS
+	if rec.flags&recordRequest != 0 {
+		s.requests = append(s.requests, at.index)
+	}
 	s.took(rec.done)
+	return nil
 }
 
 // rules reads the rules document in force from the stream. The next state leaf
@@ -236,24 +281,47 @@ func (r *restoring) rules(ctx context.Context) error {
 	return err
 }
 
-// recall folds what there is, from the state file's end if that is of use. The
-// stream has the last word: if what was restored does not agree with it, with
-// the log or with the checkpoint, everything is folded from its beginning.
-func (l *Ledger) recall(ctx context.Context, logged uint64) error {
-	if l.file == nil {
-		return l.replay(ctx, logged)
+// index brings the index to the state leaf at end: with the labels that it lacks,
+// or built anew if it has none.
+func (r *restoring) index(ctx context.Context, end uint64) error {
+	if r.covered == end {
+		return nil
 	}
-	known, shown := maps.Clone(l.known), l.state.shown
-	err := l.restore(ctx, logged)
-	restored := l.state.next > 0
-	if err == nil {
-		err = l.replay(ctx, logged)
+	var built index.Builder
+	take := r.state.grower.add
+	if r.covered == 0 {
+		built.Grow(int(2 * end)) // an ordinary event has two labels
+		take = built.Add
 	}
-	if !errors.Is(err, errUnusable) && !(restored && errors.Is(err, ErrCorrupt)) {
+	for run, err := range r.file.runs(ctx, end+1) {
+		if err != nil {
+			return fmt.Errorf("%w: %w", errUnusable, err)
+		}
+		if run.first+run.count <= r.covered {
+			continue
+		}
+		err := run.each(func(at uint64, rec *record) error {
+			for k, label := range rec.labels {
+				if at >= r.covered && at < end {
+					take(index.Entry{Label: label, Value: verifier.IndexValue(at, uint16(k), rec.leafHash)})
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("%w: %w", errUnusable, err)
+		}
+	}
+	if r.covered > 0 {
+		return nil
+	}
+	tree, err := built.Build()
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUnusable, err)
+	}
+	if err := r.labels.Rebuild(tree, indexMark(end)); err != nil {
 		return err
 	}
-	l.log.Error("the state file does not agree with the stream; everything is folded again", zap.Error(err))
-	l.state, l.sequenced, l.known, l.progress = newState(), newEdge(), known, newProgress()
-	l.state.shown = shown
-	return errors.Join(l.file.truncate(ctx, 0), l.replay(ctx, logged))
+	r.setIndex(r.labels)
+	return nil
 }

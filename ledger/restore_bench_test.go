@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"runtime"
 	"syscall"
@@ -17,7 +16,7 @@ import (
 
 // BenchmarkRestore takes over a state file of a million shares with one person of
 // ten thousand each: what a start does before it reads the stream from the
-// published state leaf on. MiB-kept is what the state takes in memory.
+// published state leaf on, beside opening the index. MiB-kept is what the state takes in memory.
 func BenchmarkRestore(b *testing.B) {
 	const shares, people = 1_000_000, 10_000
 	keys, secrets := manyKeys(b, people)
@@ -37,21 +36,16 @@ func BenchmarkRestore(b *testing.B) {
 		b.StartTimer()
 		cpu -= processCPU()
 		r := &restoring{Ledger: &Ledger{keys: keys, secrets: secrets, state: newState(), file: file, sequenced: newEdge()},
-			logged: shares, parties: map[events.Hash]keystore.Party{}}
+			logged: shares, enrolments: map[events.Hash]keystore.Enrolment{}}
 		if err := r.take(b.Context(), file.next-1); err != nil {
 			b.Fatal(err)
 		}
-		tree, err := r.labels.Build()
-		if err != nil || tree.Len() != 2*shares+2*people {
-			b.Fatalf("%d labels: %v", tree.Len(), err)
-		}
 		cpu += processCPU()
 		b.StopTimer()
-		r.labels, r.parties = restoring{}.labels, nil
+		r.enrolments = nil
 		runtime.GC()
 		runtime.ReadMemStats(&after)
 		runtime.KeepAlive(r)
-		runtime.KeepAlive(tree)
 		b.StartTimer()
 	}
 	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/(1<<20), "MiB-kept")
@@ -98,8 +92,8 @@ func fill(b *testing.B, file *stateFile, keys *keystore.Store, shares int) {
 	}
 	take := func(flags uint8, labels ...events.Hash) {
 		r := record{flags: flags, labels: labels, leafHash: label(2, int(file.next))}
-		binary.BigEndian.PutUint64(r.id[:], file.next)
-		r.id[15] = 1
+		spread := label(5, int(file.next))
+		copy(r.id[:], spread[:])
 		file.take(r)
 	}
 	for i, p := range parties {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,6 +42,16 @@ func newEdge() edge {
 func (e *edge) append(h events.Hash, timeMS uint64) error {
 	e.timeMS = timeMS
 	return e.tree.Append(h[:], nil)
+}
+
+// clone is an edge that grows by itself.
+func (e *edge) clone() edge {
+	factory := &compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
+	tree, err := factory.NewRange(0, e.tree.End(), slices.Clone(e.tree.Hashes()))
+	if err != nil {
+		panic(err) // only for another number of hashes than the size has
+	}
+	return edge{tree: tree, timeMS: e.timeMS}
 }
 
 func (e *edge) size() uint64 { return e.tree.End() }
@@ -177,7 +188,12 @@ func (l *Ledger) sequence(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	from := l.sequenced.size()
 	g.Go(func() error { return stopping(ctx, l.followStream(ctx, from, pages)) })
-	g.Go(func() error { return stopping(ctx, l.logPages(ctx, pages)) })
+	g.Go(func() error {
+		if err := l.catchUpTiles(ctx, from); err != nil {
+			return stopping(ctx, err)
+		}
+		return stopping(ctx, l.logPages(ctx, pages))
+	})
 	return g.Wait()
 }
 
@@ -242,32 +258,37 @@ func stopping(ctx context.Context, err error) error {
 func (l *Ledger) sequencePage(ctx context.Context, page []events.Recorded) error {
 	first := l.sequenced.size()
 	leaves := make([]trillianlog.Leaf, 0, len(page))
+	made := make([]leafed, 0, len(page))
 	for _, e := range page {
-		entry, err := l.advance(e)
+		leaf, err := l.advance(e)
 		if err != nil {
 			return err
 		}
-		leaves = append(leaves, trillianlog.Leaf{Value: entry, EventID: e.ID})
+		leaves, made = append(leaves, trillianlog.Leaf{Value: leaf.entry, EventID: e.ID}), append(made, leaf)
 	}
 	if err := l.addLeaves(ctx, first, leaves); err != nil {
 		return fmt.Errorf("logging leaves %d to %d: %w", first, first+uint64(len(leaves))-1, err)
 	}
-	return l.compareRoots(ctx)
+	if err := l.compareRoots(ctx); err != nil {
+		return err
+	}
+	return l.tile(first, made)
 }
 
 // advance grows our own tree by one event of the stream, compares its root
 // where one is known already, and offers sizes that end with a state leaf.
-func (l *Ledger) advance(e events.Recorded) (entry []byte, err error) {
-	entry, leaf, _ := leafOf(l.secrets, e, l.sequenced.timeMS)
-	if err := l.advanceHash(events.LeafHash(entry), leaf.TimeMS); err != nil {
-		return nil, err
+func (l *Ledger) advance(e events.Recorded) (leafed, error) {
+	entry, leaf, stored := leafOf(l.secrets, e, l.sequenced.timeMS)
+	hash := events.LeafHash(entry)
+	if err := l.advanceHash(hash, leaf.TimeMS); err != nil {
+		return leafed{}, err
 	}
 	size := l.sequenced.size()
 	delete(l.known, size)
 	if leaf.Kind == events.KindState && size > l.shown() {
 		l.progress.offer(signable{size, l.sequenced.root(), l.sequenced.hashes()})
 	}
-	return entry, nil
+	return leafed{entry, leaf, stored, hash}, nil
 }
 
 // advanceHash grows our own tree by a leaf and compares its root where one is
@@ -278,6 +299,9 @@ func (l *Ledger) advanceHash(leaf events.Hash, timeMS uint64) error {
 	}
 	size := l.sequenced.size()
 	if root, known := l.known[size]; known && root != l.sequenced.root() {
+		if g := l.guarded[size]; g != nil {
+			return otherRoot(g)
+		}
 		return fmt.Errorf("the stream's root at %d is not the one that was logged or published: %w", size, ErrCorrupt)
 	}
 	return nil

@@ -2,7 +2,9 @@ package ledger
 
 import (
 	"context"
+	"crypto/cipher"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
@@ -12,6 +14,7 @@ import (
 	"sync"
 
 	"go.uber.org/zap"
+	"golang.org/x/crypto/chacha20poly1305"
 
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/internal/keystore"
@@ -27,7 +30,7 @@ CREATE TABLE run (
 	first   INTEGER PRIMARY KEY,
 	count   INTEGER NOT NULL,
 	state   INTEGER NOT NULL, -- 1 if its last event is a state leaf
-	records BLOB NOT NULL,
+	records BLOB NOT NULL,    -- nonce and ciphertext: they tell which events are about which
 	mac     BLOB NOT NULL     -- under a key derived from the ledger's secret
 ) STRICT;`
 
@@ -38,12 +41,14 @@ const maxRunBytes = 1 << 20
 // the whole stream. It lags behind the stream and is never ahead of it; without
 // it, or without its last rows, a start takes longer and that is all.
 type stateFile struct {
-	db  *sqlite.DB
-	key [32]byte
-	log *zap.Logger
+	db   *sqlite.DB
+	key  [32]byte
+	veil cipher.AEAD
+	log  *zap.Logger
 
 	mu      sync.Mutex
 	waiting []run         // not yet in the file
+	flushed uint64        // where the file ends
 	more    chan struct{} // capacity 1
 
 	// Writer only.
@@ -62,9 +67,35 @@ func openStateFile(ctx context.Context, path string, secrets *keystore.Secrets, 
 	if err != nil {
 		return nil, err
 	}
-	mac := hmac.New(sha256.New, secrets.Ledger[:])
-	mac.Write([]byte("sharetrail/v1/state\x00" + secrets.Log.Name()))
-	return &stateFile{db: db, key: [32]byte(mac.Sum(nil)), log: log, more: make(chan struct{}, 1)}, nil
+	derive := func(purpose string) []byte {
+		mac := hmac.New(sha256.New, secrets.Ledger[:])
+		mac.Write([]byte("sharetrail/v1/" + purpose + "\x00" + secrets.Log.Name()))
+		return mac.Sum(nil)
+	}
+	veil, err := chacha20poly1305.NewX(derive("state records"))
+	if err != nil {
+		panic(err) // only for a wrong key length
+	}
+	return &stateFile{db: db, key: [32]byte(derive("state")), veil: veil, log: log, more: make(chan struct{}, 1)}, nil
+}
+
+// veiled is a run as it is stored. Once a person is erased, nothing but their key and
+// this file could tell which of their events are about which.
+func (f *stateFile) veiled(r run) run {
+	nonce := make([]byte, f.veil.NonceSize(), f.veil.NonceSize()+len(r.records)+f.veil.Overhead())
+	rand.Read(nonce)
+	r.records = f.veil.Seal(nonce, nonce, r.records, nil)
+	return r
+}
+
+// unveil is the inverse of veiled, for a run that was authenticated.
+func (f *stateFile) unveil(r *run) (err error) {
+	if n := f.veil.NonceSize(); len(r.records) >= n {
+		r.records, err = f.veil.Open(nil, r.records[:n], r.records[n:], nil)
+	} else {
+		err = errRecord
+	}
+	return err
 }
 
 // mac binds a run's records to their place and to this ledger.
@@ -97,6 +128,9 @@ func (f *stateFile) runs(ctx context.Context, end uint64) iter.Seq2[run, error] 
 			var mac []byte
 			if err = rows.Scan(&r.first, &r.count, &r.state, &r.records, &mac); err == nil && !hmac.Equal(mac, f.mac(r)) {
 				err = errors.New("a run was changed")
+			}
+			if err == nil {
+				err = f.unveil(&r)
 			}
 			if err == nil && r.first != next {
 				err = fmt.Errorf("event %d is missing", next)
@@ -151,6 +185,9 @@ func (f *stateFile) truncate(ctx context.Context, end uint64) error {
 		return fmt.Errorf("truncating the state: %w", err)
 	}
 	f.next, f.open = end, run{first: end}
+	f.mu.Lock()
+	f.waiting, f.flushed = nil, end
+	f.mu.Unlock()
 	return nil
 }
 
@@ -193,6 +230,13 @@ func (f *stateFile) write(ctx context.Context) {
 	}
 }
 
+// has reports whether an event of the stream is in the file.
+func (f *stateFile) has(revision uint64) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return revision < f.flushed
+}
+
 // flush writes what waits, in one transaction.
 func (f *stateFile) flush(ctx context.Context) error {
 	f.mu.Lock()
@@ -207,6 +251,7 @@ func (f *stateFile) flush(ctx context.Context) error {
 	}
 	defer tx.Rollback()
 	for _, r := range runs {
+		r = f.veiled(r)
 		// An earlier commit that was answered with an error may have happened.
 		_, err := tx.ExecContext(ctx, `INSERT INTO run (first, count, state, records, mac) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT (first) DO UPDATE SET count = excluded.count, state = excluded.state, records = excluded.records, mac = excluded.mac`,
@@ -219,7 +264,8 @@ func (f *stateFile) flush(ctx context.Context) error {
 		return fmt.Errorf("writing the state: %w", err)
 	}
 	f.mu.Lock()
-	f.waiting = f.waiting[len(runs):]
+	last := runs[len(runs)-1]
+	f.waiting, f.flushed = f.waiting[len(runs):], last.first+last.count
 	f.mu.Unlock()
 	return nil
 }

@@ -47,6 +47,9 @@ func (s *state) took(done *deed) {
 	s.owners.add(s.claimed)
 	if done != nil {
 		done.at = s.next - 1
+		if done.typ == events.TypeClosureDeclined {
+			s.requests = slices.DeleteFunc(s.requests, func(at uint64) bool { return at == done.to })
+		}
 		s.deeds[done.to] = append(s.deeds[done.to], *done)
 	}
 }
@@ -54,7 +57,8 @@ func (s *state) took(done *deed) {
 // deedOf finds the record that an event is about, before the event is folded, by
 // opening the slot of one of its parties. Most types of events are about none.
 func (l *Ledger) deedOf(ctx context.Context, e events.Recorded, leaf *events.Leaf, stored *events.Stored) (*deed, error) {
-	if leaf.Kind != events.KindEntry || len(events.About(e.Type)) == 0 {
+	// A continuation says nothing that its header does not.
+	if leaf.Kind != events.KindEntry || len(events.About(e.Type)) == 0 || e.Type == events.TypeRecordContinued {
 		return nil, nil
 	}
 	sealed := &keystore.Sealed{Recorded: e, Origin: l.origin, Stored: stored, Leaf: leaf}
@@ -64,7 +68,7 @@ func (l *Ledger) deedOf(ctx context.Context, e events.Recorded, leaf *events.Lea
 			continue
 		}
 		party, err := l.keys.ByID(ctx, id)
-		if errors.Is(err, keystore.ErrKeyMissing) || errors.Is(err, keystore.ErrNoParty) {
+		if errors.Is(err, keystore.ErrDestroyed) || errors.Is(err, keystore.ErrKeyMissing) || errors.Is(err, keystore.ErrNoParty) {
 			continue // another party's key tells the same
 		}
 		if err != nil {
@@ -88,7 +92,18 @@ func (l *Ledger) deedOf(ctx context.Context, e events.Recorded, leaf *events.Lea
 // target is a record that a command is about.
 type target struct {
 	decide.Target
-	deeds map[uint64]int // how many were taken into account, of the record and of each that added people to it
+	deeds    map[uint64]int // how many were taken into account, of the record and of each that added people to it
+	closings uint64         // how many were, of the ledger
+
+	// Of a target that is a seal: in whose register it is, and how many entries that
+	// had.
+	register keystore.PartyID
+	entries  int
+}
+
+// stale reports whether a seal's register grew since the target was read.
+func (t *target) stale(s *state, b *batch) bool {
+	return t != nil && t.Seal != nil && (b.seals[t.Seal.ID] || len(s.sequences[t.register].entries) != t.entries)
 }
 
 // errTargetMoved says that something happened to the target since it was read:
@@ -105,11 +120,17 @@ func (l *Ledger) targetOf(ctx context.Context, cmd *Command, before uint64) (*ta
 	if !about {
 		return nil, nil
 	}
+	if decide.RealmOf(cmd.Record) != decide.RealmOpen { // it is about a seal
+		return l.sealTarget(ctx, cmd, id, before)
+	}
 	index, known := l.Find(id)
 	if !known || index >= before {
 		return nil, ErrNoRecord
 	}
 	t := &target{deeds: map[uint64]int{}}
+	l.mu.RLock()
+	t.closings = l.state.closings
+	l.mu.RUnlock()
 	return t, l.readTarget(ctx, &t.Target, t.deeds, index, before)
 }
 
@@ -124,7 +145,14 @@ func (l *Ledger) readTarget(ctx context.Context, t *decide.Target, counted map[u
 	}
 	l.mu.RLock()
 	deeds := slices.Clone(l.state.deeds[index])
+	open := l.state.unfinished(index)
+	for _, d := range deeds {
+		open = open || d.at < before && l.state.unfinished(d.at)
+	}
 	l.mu.RUnlock()
+	if open {
+		return errUnfinished
+	}
 	deeds = slices.DeleteFunc(deeds, func(d deed) bool { return d.at >= before })
 	t.ID, t.Index, t.LeafHash, counted[index] = sealed.ID, index, events.LeafHash(sealed.Stored.Leaf), len(deeds)
 	if t.Parties, err = l.partiesOf(ctx, index); err != nil {
@@ -134,6 +162,9 @@ func (l *Ledger) readTarget(ctx context.Context, t *decide.Target, counted map[u
 		return err
 	}
 	t.Share = events.ShareIn(t.Event)
+	if _, request := t.Event.(*events.ClosureRequested); request && l.over(index) {
+		t.Ended = events.TypeClosed
+	}
 	for i, d := range deeds {
 		if d.typ == events.TypeDisclosureAmended {
 			t.Versions++
@@ -157,21 +188,31 @@ func (l *Ledger) readTarget(ctx context.Context, t *decide.Target, counted map[u
 	return nil
 }
 
-// partiesOf returns whom an event concerns, the recipient first, whatever place
-// its slot was given. Whose key was destroyed is not concerned any more.
+// partiesOf returns whom an event concerns, those in its continuations too, the
+// recipient first, whatever place its slot was given. Whose key was destroyed is not
+// concerned any more.
 func (l *Ledger) partiesOf(ctx context.Context, index uint64) (parties []decide.Party, err error) {
 	l.mu.RLock()
-	ids := l.state.owners.of(index)
+	events := append([]uint64{index}, l.state.continuations(index)...)
+	var ids [][]keystore.PartyID
+	for _, at := range events {
+		ids = append(ids, l.state.owners.of(at))
+	}
 	l.mu.RUnlock()
-	for _, id := range ids {
-		party, err := l.keys.ByID(ctx, id)
-		if errors.Is(err, keystore.ErrKeyMissing) || errors.Is(err, keystore.ErrNoParty) {
-			continue
-		}
+	for _, some := range ids {
+		found, err := l.keys.ByIDs(ctx, some)
 		if err != nil {
 			return nil, err
 		}
-		parties = append(parties, decide.Party{Role: party.Role, ID: party.Identity})
+		for _, id := range some {
+			switch f := found[id]; {
+			case errors.Is(f.Err, keystore.ErrDestroyed) || errors.Is(f.Err, keystore.ErrKeyMissing) || errors.Is(f.Err, keystore.ErrNoParty):
+			case f.Err != nil:
+				return nil, f.Err
+			default:
+				parties = append(parties, decide.Party{Role: f.Party.Role, ID: f.Party.Identity})
+			}
+		}
 	}
 	slices.SortStableFunc(parties, func(a, b decide.Party) int { return int(b.Role) - int(a.Role) })
 	return parties, nil
@@ -183,7 +224,7 @@ func (l *Ledger) openAny(ctx context.Context, sealed *keystore.Sealed, parties [
 	if len(parties) == 0 {
 		return nil, fmt.Errorf("opening event %d: %w", sealed.Revision, ErrKeyDestroyed)
 	}
-	opened, err := l.openAs(ctx, sealed, partyKey{parties[0].Role, parties[0].ID})
+	opened, err := l.openAs(ctx, &keystore.Opener{Sealed: sealed}, partyKey{parties[0].Role, parties[0].ID})
 	if err != nil {
 		return nil, err
 	}
@@ -210,8 +251,12 @@ func (l *Ledger) apply(ctx context.Context, t *decide.Target, d deed) error {
 		if err != nil {
 			return err
 		}
+		withdrawn := make(map[partyKey]bool, len(gone))
+		for _, g := range gone {
+			withdrawn[partyKey{g.Role, g.ID}] = true
+		}
 		t.Parties = slices.DeleteFunc(t.Parties, func(p decide.Party) bool {
-			return p.Role == events.RoleSubject && slices.ContainsFunc(gone, func(g decide.Party) bool { return g.Role == p.Role && g.ID == p.ID })
+			return p.Role == events.RoleSubject && withdrawn[partyKey{p.Role, p.ID}]
 		})
 		if !slices.ContainsFunc(t.Parties, func(p decide.Party) bool { return p.Role == events.RoleSubject }) {
 			t.Ended = d.typ
@@ -231,15 +276,15 @@ func (l *Ledger) apply(ctx context.Context, t *decide.Target, d deed) error {
 		case *events.SeriesClosed:
 			t.Progress, t.Ended = e.Progress, d.typ
 		}
-	case events.TypeDisputeResolved, events.TypeConsentWithdrawn, events.TypeConsentExpired:
+	case events.TypeDisputeResolved, events.TypeConsentWithdrawn, events.TypeConsentExpired, events.TypeClosureDeclined:
 		t.Ended = d.typ
 	}
 	return nil
 }
 
-// decide takes the decision that a command asks for. Whoever calls it holds mu
-// or is the writer.
-func (l *Ledger) decide(state decide.State, cmd *Command, t *target, now time.Time) ([]decide.Planned, error) {
+// decide takes the decision that a command asks for, without the enrolments that it
+// needs. Whoever calls it holds mu or is the writer, or brings a state that locks.
+func (l *Ledger) decide(state knowing, cmd *Command, t *target, now time.Time) ([]decide.Planned, error) {
 	var about *decide.Target
 	if t != nil {
 		about = &t.Target
@@ -248,21 +293,52 @@ func (l *Ledger) decide(state decide.State, cmd *Command, t *target, now time.Ti
 	if err != nil {
 		return nil, err
 	}
+	planned = decide.Spread(decide.Asked(planned), func(ordinal int, p decide.Party) events.Hash {
+		return l.rank(l.eventID(cmd, uint16(ordinal)), p)
+	})
 	for _, p := range planned {
-		// What cannot be sealed is refused here: later it would fail a whole batch, and
-		// with it commands of others.
-		if len(p.Parties) > events.MaxSlots {
-			return nil, &events.FieldError{Field: "id", Rule: fmt.Sprintf("names a record of so many people that this would concern more than %d parties", events.MaxSlots),
-				Next: "retract it, and record it as several shares"}
-		}
-		roles := make([]events.Role, len(p.Parties))
-		for i, party := range p.Parties {
-			roles[i] = party.Role
-		}
-		if !l.state.rules.Allows(p.Event, roles...) {
-			return nil, &events.FieldError{Field: "type", Rule: "the rules of this ledger, made by an older program, have no room for this " + p.Event.Type(),
-				Next: "begin a new ledger for it"}
+		if err := allowed(state.book(), p); err != nil {
+			return nil, err
 		}
 	}
 	return planned, nil
+}
+
+// knowing is what decisions and the check of their events may ask.
+type knowing interface {
+	decide.State
+	book() *events.Rules
+}
+
+// allowed refuses what the ledger's rules have no room for, and what cannot be sealed:
+// later it would fail a whole batch, and with it commands of others.
+func allowed(rules *events.Rules, p decide.Planned) error {
+	if len(p.Parties) > events.MaxSlots {
+		return &events.FieldError{Field: "subjects", Rule: fmt.Sprintf("are so many that this would concern more than %d parties", events.MaxSlots),
+			Next: "record it as several"}
+	}
+	var roles []events.Role
+	for _, party := range p.Parties {
+		if !party.Sealed {
+			roles = append(roles, party.Role)
+		}
+	}
+	if !rules.Allows(p.Event, roles...) || !allowsSealed(rules, p.Event) {
+		return &events.FieldError{Field: "type", Rule: "the rules of this ledger, made by an older program, have no room for this " + p.Event.Type(),
+			Next: "begin a new ledger for it"}
+	}
+	if len(p.Parts) > 0 {
+		return allowed(rules, p.Parts[0])
+	}
+	return nil
+}
+
+// allowsSealed reports whether what an event holds under seal may be written, too.
+func allowsSealed(rules *events.Rules, e events.Event) bool {
+	step, ok := e.(*events.SealRecorded)
+	if !ok || step.Record == nil {
+		return true
+	}
+	inner, err := step.Record.Event()
+	return err == nil && rules.Allows(inner)
 }

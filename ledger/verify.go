@@ -13,6 +13,7 @@ import (
 
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/internal/keystore"
+	"github.com/sharetrail/sharetrail/ledger/index"
 	"github.com/sharetrail/sharetrail/verifier"
 )
 
@@ -42,11 +43,20 @@ type Verified struct {
 	Logged      uint64 `json:"logged"`      // size of the log, whose root is ours
 	Checkpoints uint64 `json:"checkpoints"` // signed ones, each with our root and edge at its size
 	Recorded    uint64 `json:"recorded"`    // events that the state file knows, as they are
+	Labels      uint64 `json:"labels"`      // in the label index on disk, each as it should be
+	Tiled       uint64 `json:"tiled"`       // leaves whose tiles are those of the stream
 	Foreign     uint64 `json:"foreign"`
+	// Closed are the closing events: the ends of generations, of erased people and of
+	// people who got another key. What an erased person's key opened is not opened,
+	// and is whole as bytes all the same.
+	Closed uint64 `json:"closed"`
+	// Undestroyed are keys of erased people that are in the keystore, because an older
+	// copy of it was brought back. The next start destroys them before it serves.
+	Undestroyed uint64 `json:"undestroyed"`
 }
 
 // Verify recomputes a ledger from its stream and keystore, event by event, and
-// compares state.db, the log and every checkpoint with that. Every slot of a
+// compares state.db, the label index, the log and every checkpoint with that. Every slot of a
 // party is opened with its key. It changes nothing, reads everything and takes
 // about as long as recording did. The ledger should not be running: what is
 // recorded meanwhile may be reported as missing.
@@ -68,7 +78,11 @@ func Verify(ctx context.Context, cfg Config, progress func(events uint64)) (Veri
 		l.file.next = math.MaxUint64 // it takes nothing
 	}
 	v := &verifying{Ledger: l, progress: progress}
-	if err := v.verify(ctx); err != nil {
+	err = v.openIndexed(cfg.Index)
+	if err == nil {
+		err = errors.Join(v.verify(ctx), v.indexed.Close())
+	}
+	if err != nil {
 		return v.found, fmt.Errorf("verifying the ledger %s: %w", l.origin, err)
 	}
 	return v.found, nil
@@ -81,7 +95,11 @@ type verifying struct {
 	logged   uint64
 	logRoot  events.Hash
 	recorded *recordReader
+	indexed  *index.Store                 // the label index on disk; empty if there is none
 	leaves   func() ([]byte, error, bool) // of the log; nil if it can only be asked for its root
+	tiles    *comparedTiles               // nil if there are to be none
+	header   *keystore.Sealed             // of the last continuation
+	opens    keystore.EventSecrets        // what opened it
 	progress func(events uint64)
 }
 
@@ -105,6 +123,9 @@ func (v *verifying) verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := v.compareTiles(len(checkpoints) > 0); err != nil {
+		return err
+	}
 	for e, err := range v.store.Read(ctx, v.stream, 0, 1<<62) {
 		if err != nil {
 			return fmt.Errorf("reading the stream: %w", err)
@@ -116,7 +137,8 @@ func (v *verifying) verify(ctx context.Context) error {
 			v.progress(v.state.next)
 		}
 	}
-	v.found.Events, v.found.Foreign = v.state.next, v.state.foreign
+	v.found.Tiled = v.tiles.size()
+	v.found.Events, v.found.Foreign, v.found.Undestroyed = v.state.next, v.state.foreign, uint64(len(v.state.doomed))
 	return v.compare(ctx, checkpoints)
 }
 
@@ -129,13 +151,16 @@ func (v *verifying) event(ctx context.Context, e events.Recorded) error {
 	if err != nil {
 		return &Fault{e.Revision, "what it is about cannot be read", err}
 	}
-	if err := v.fold(ctx, e, v.keys.ByLabel); err != nil {
+	if err := v.fold(ctx, e, v.keys.Enrolment); err != nil {
 		return &Fault{e.Revision, "the event does not follow from those before it", err}
 	}
 	entry, leaf, stored := leafOf(v.secrets, e, timeMS)
 	hash := events.LeafHash(entry)
 	if err := v.sequenced.append(hash, leaf.TimeMS); err != nil {
 		return fmt.Errorf("growing the tree: %w", err)
+	}
+	if err := v.tiles.add(entry, hash, v.sequenced.root); err != nil {
+		return err
 	}
 	if size := v.sequenced.size(); size == v.logged || leaf.Kind == events.KindState {
 		v.roots[size] = signable{size, v.sequenced.root(), v.sequenced.hashes()}
@@ -148,10 +173,22 @@ func (v *verifying) event(ctx context.Context, e events.Recorded) error {
 			return &Fault{e.Revision, "a key of the keystore does not open what is its", err}
 		}
 	}
+	if leaf.Kind == events.KindState {
+		if err := v.compareIndex(e.Revision); err != nil {
+			return err
+		}
+	}
 	want := newRecord(e, leaf, stored, hash, done)
 	got, found, err := v.recorded.next()
 	if err != nil {
 		return &Fault{e.Revision, "the state file (state.db) cannot be read; delete it, and the next start folds it again", err}
+	}
+	if found && done == nil && len(events.About(e.Type)) > 0 && leaf.Kind == events.KindEntry {
+		// Whoever could tell was erased since; what it did concerns nobody any more.
+		want.done, want.flags = got.done, want.flags|got.flags&recordAbout
+	}
+	if leaf.Kind == events.KindEntry && e.Type == events.TypeClosed {
+		v.found.Closed++
 	}
 	if found && got.kind() != events.KindForeign && leaf.Kind == events.KindForeign {
 		return &Fault{e.Revision, "the event in the stream (events.db) was changed after it was recorded; restore it from its backup", nil}
@@ -186,6 +223,15 @@ func (v *verifying) open(ctx context.Context, e events.Recorded, leaf *events.Le
 		}
 		want := events.EntryContent(party.Role, c.number, party.Identity, opened.Content.Private)
 		want.TargetIndex, want.TargetLeaf = opened.Content.TargetIndex, opened.Content.TargetLeaf
+		switch {
+		case e.Type == events.TypeRecordContinued:
+			if err := v.continuation(ctx, e.Revision, opened); err != nil {
+				return err
+			}
+			want.Kind = events.SlotContinuation
+		case events.UnsealedIn(opened.Event) != nil:
+			want.Kind, want.TargetSlot = events.SlotUnseal, opened.Content.TargetSlot
+		}
 		if e.Type == events.TypeEnrolled {
 			want = events.EnrolContent(party.Role, party.Generation, party.Handle, party.Identity)
 		}
@@ -193,6 +239,40 @@ func (v *verifying) open(ctx context.Context, e events.Recorded, leaf *events.Le
 			return fmt.Errorf("slot %d says something else than its label", c.at.slot)
 		}
 		v.found.Opened++
+	}
+	if _, under := v.state.sealed[e.ID]; !under {
+		return nil
+	}
+	keys, err := v.keys.SealKeys(ctx, e.ID)
+	if err != nil {
+		return err
+	}
+	slots, err := sealed.OpenSealed(keys)
+	v.found.Opened += uint64(len(slots))
+	return err
+}
+
+// continuation wants a continuation to name the header that its id follows from, and
+// to hold what opens it.
+func (v *verifying) continuation(ctx context.Context, at uint64, opened *keystore.Opened) error {
+	c := opened.Content
+	if c.TargetIndex == nil || !slices.Contains(v.state.continuations(*c.TargetIndex), at) {
+		return errors.New("a slot names another event than the one that it continues")
+	}
+	if v.header == nil || v.header.Revision != *c.TargetIndex {
+		var err error
+		if v.header, err = v.sealedAt(ctx, *c.TargetIndex); err != nil {
+			return err
+		}
+	}
+	if events.Hash(c.TargetLeaf) != events.LeafHash(v.header.Stored.Leaf) {
+		return errors.New("a slot names another leaf than the event's that it continues")
+	}
+	if v.opens != opened.Target {
+		if _, err := v.header.OpenHeader(opened.Target); err != nil {
+			return err
+		}
+		v.opens = opened.Target
 	}
 	return nil
 }
@@ -216,11 +296,14 @@ func (v *verifying) compare(ctx context.Context, checkpoints []checkpointEvent) 
 	if v.logged > v.state.next {
 		return &Fault{v.state.next, "the log has more leaves than the stream has events", nil}
 	}
+	if v.found.Labels < v.indexed.Tree().Len() {
+		return &Fault{coveredBy(v.indexed.Mark()), "the label index (index) is of a state leaf that the stream does not have" + rebuildIndex, nil}
+	}
 	if v.logged > 0 && v.roots[v.logged].root != v.logRoot {
 		return &Fault{v.logged, "the log (log.db) has the stream's leaves and another root", nil}
 	}
 	v.found.Logged = v.logged
-	return nil
+	return v.tiles.compare(v)
 }
 
 // readCheckpoints returns all checkpoints before the stream is read, so that one

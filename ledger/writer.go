@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -44,6 +45,10 @@ type Accepted struct {
 	// Also are the other events that the command asked for, in the order of the
 	// stream: the fresh record of a reattribution, for one.
 	Also []Place
+	// Continuations is how many events carry those people who did not fit into the
+	// first one.
+	Continuations uint64
+	Last          uint64 // leaf of the last of them
 }
 
 // Place says where an event stands.
@@ -56,9 +61,14 @@ type Place struct {
 // state leaf.
 type request struct {
 	cmd      *Command
-	target   *target    // what the command is about, if it is about a record
-	reply    chan reply // capacity 1: the writer never waits for a caller
-	answered bool       // writer only
+	aside    func(context.Context) error // with no command: done by the writer, between two batches; nothing is appended
+	final    *string                     // with no command: the state leaf ends the ledger and names this successor
+	target   *target                     // what the command is about, if it is about a record
+	decided  []decide.Planned            // by the caller, if the command concerns many; else the writer decides
+	on       uint64                      // closings that decided was decided on
+	rest     *rest                       // what the request appends of a command whose header is recorded
+	reply    chan reply                  // capacity 1: the writer never waits for a caller
+	answered bool                        // writer only
 }
 
 // answer gives a request its one answer. A second one would find the reply
@@ -90,6 +100,8 @@ func (r *request) answerOr(err error) reply {
 
 type reply struct {
 	accepted Accepted
+	decided  []decide.Planned // on the command, if it was accepted now
+	on       uint64           // closings at that time
 	err      error
 }
 
@@ -105,24 +117,58 @@ func (l *Ledger) Record(ctx context.Context, cmd Command) (Accepted, error) {
 		return Accepted{}, ErrStopped
 	default:
 	}
+	for {
+		a, err := l.record(ctx, &cmd)
+		if !errors.Is(err, errTargetMoved) {
+			return a, err
+		}
+	}
+}
+
+// record is one attempt of Record. errTargetMoved asks for another.
+func (l *Ledger) record(ctx context.Context, cmd *Command) (Accepted, error) {
 	// What is recorded never changes, so a repeated command need not wait for the
 	// writer: a whole import that is run again does not hold up the others.
-	if first, known, err := l.first(ctx, &cmd); known || err != nil {
+	on := l.closings()
+	if first, planned, known, err := l.first(ctx, cmd); err != nil {
+		return Accepted{}, err
+	} else if known {
+		err := l.complete(ctx, cmd, &first, planned, on)
 		return first, err
 	}
-	for {
-		if err := l.block(); err != nil {
+	if err := l.beforeAlias(ctx, cmd); err != nil {
+		return Accepted{}, err
+	}
+	if err := l.block(); err != nil {
+		return Accepted{}, err
+	}
+	l.mu.RLock()
+	err := l.state.finished()
+	l.mu.RUnlock()
+	if err != nil {
+		return Accepted{}, err
+	}
+	target, err := l.targetOf(ctx, cmd, math.MaxUint64)
+	if err == errUnfinished && l.awaitOpen(ctx, cmd) {
+		return Accepted{}, errTargetMoved
+	}
+	if err != nil {
+		return Accepted{}, err
+	}
+	req := &request{cmd: cmd, target: target, on: on, reply: make(chan reply, 1)}
+	if manyPeople(cmd.Record, target) {
+		if req.decided, err = l.decide(&shared{l}, cmd, target, l.now()); err != nil {
 			return Accepted{}, err
-		}
-		target, err := l.targetOf(ctx, &cmd, math.MaxUint64)
-		if err != nil {
-			return Accepted{}, err
-		}
-		r := l.submit(ctx, &request{cmd: &cmd, target: target, reply: make(chan reply, 1)})
-		if !errors.Is(r.err, errTargetMoved) {
-			return r.accepted, r.err
 		}
 	}
+	// Noted before the header is there, so that nobody takes it for one left open.
+	defer l.completes(cmd, req.decided)()
+	r := l.submit(ctx, req)
+	if r.err != nil {
+		return Accepted{}, r.err
+	}
+	err = l.complete(ctx, cmd, &r.accepted, r.decided, r.on)
+	return r.accepted, err
 }
 
 func (cmd *Command) check() error {
@@ -139,6 +185,12 @@ func (cmd *Command) check() error {
 func (l *Ledger) appendState(ctx context.Context) (uint64, error) {
 	r := l.submit(ctx, &request{reply: make(chan reply, 1)})
 	return r.accepted.Index, r.err
+}
+
+// inWriter has the writer do something when the state is that of the stream, and
+// before it decides anything else.
+func (l *Ledger) inWriter(ctx context.Context, do func(context.Context) error) error {
+	return l.submit(ctx, &request{aside: do, reply: make(chan reply, 1)}).err
 }
 
 func (l *Ledger) submit(ctx context.Context, req *request) reply {
@@ -211,10 +263,13 @@ func (l *Ledger) follow(ctx context.Context) error {
 // writeBatch appends one batch and answers its requests; what did not fit stays
 // waiting. Only an error of the kind nothing can mend is returned.
 func (l *Ledger) writeBatch(ctx context.Context, waiting []*request) ([]*request, error) {
-	if l.stale {
+	if l.stale || slices.ContainsFunc(waiting, func(r *request) bool { return r.aside != nil }) {
 		if err := l.catchUp(ctx); err != nil {
 			return nil, l.giveUp(ctx, waiting, err)
 		}
+	}
+	if err := l.destroyDoomed(ctx); err != nil {
+		return nil, l.giveUp(ctx, waiting, err)
 	}
 	b, rest := l.plan(ctx, waiting)
 	if len(b.requests) == 0 {
@@ -243,6 +298,9 @@ func (l *Ledger) writeBatch(ctx context.Context, waiting []*request) ([]*request
 		return nil, l.giveUp(ctx, append(b.requests, rest...), err)
 	}
 	if err := l.foldBatch(ctx, b); err != nil {
+		return nil, l.giveUp(ctx, append(b.requests, rest...), err)
+	}
+	if err := l.destroyDoomed(ctx); err != nil {
 		return nil, l.giveUp(ctx, append(b.requests, rest...), err)
 	}
 	b.accept()
@@ -321,7 +379,7 @@ func (l *Ledger) catchUp(ctx context.Context) error {
 			return fmt.Errorf("reading the stream: %w", err)
 		}
 		l.mu.Lock()
-		if err = l.fold(ctx, e, l.keys.ByLabel); err == nil {
+		if err = l.fold(ctx, e, l.keys.Enrolment); err == nil {
 			delete(l.seen, e.Revision)
 		}
 		l.mu.Unlock()
@@ -337,6 +395,9 @@ func (l *Ledger) catchUp(ctx context.Context) error {
 // command is recognised, after a rebuild too.
 func (l *Ledger) eventID(cmd *Command, ordinal uint16) events.ID {
 	mac := hmac.New(sha256.New, l.secrets.Ledger[:])
+	if realm := decide.RealmOf(cmd.Record); realm != decide.RealmOpen {
+		mac.Write([]byte{0, byte(realm)}) // no recorder is empty, so nobody else's begins like this
+	}
 	for _, s := range []string{cmd.Recorder, cmd.Key} {
 		mac.Write([]byte{byte(len(s))})
 		mac.Write([]byte(s))
@@ -362,7 +423,7 @@ const (
 func (l *Ledger) leafTime(now time.Time) (uint64, error) {
 	rules := l.state.rules
 	if rules == nil {
-		rules = events.DefaultRules()
+		rules = l.firstRules
 	}
 	ms := uint64(min(max(now.UnixMilli(), 0), events.MaxTimeMS))
 	ms -= ms % rules.GrainMS
@@ -378,5 +439,7 @@ func (l *Ledger) leafTime(now time.Time) (uint64, error) {
 	}
 	return max(ms, last), nil
 }
+
+func zapSize(n uint64) zap.Field { return zap.Uint64("size", n) }
 
 func zapIndex(i uint64) zap.Field { return zap.Uint64("index", i) }

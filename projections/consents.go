@@ -72,7 +72,7 @@ func (m *ReadModel) Consents(ctx context.Context, id events.Identity, q ConsentQ
 }
 
 func consentOf(e *Entry, later []*Entry) (Consent, error) {
-	c := Consent{Number: e.Number, Event: Event{e.Index, e.EventID, e.Recorded}, Chosen: OptIn}
+	c := Consent{Number: e.Number, Event: e.event(), Chosen: OptIn}
 	if e.Type == events.TypeConsentRefused {
 		c.Chosen = OptOut
 	}
@@ -86,7 +86,7 @@ func consentOf(e *Entry, later []*Entry) (Consent, error) {
 		if err := l.read(&said); err != nil {
 			return c, err
 		}
-		c.Ended = &ConsentEnd{Event{l.Index, l.EventID, l.Recorded}, "withdrawn", said.Choice}
+		c.Ended = &ConsentEnd{l.event(), "withdrawn", said.Choice}
 		if l.Type == events.TypeConsentExpired {
 			c.Ended.How = "expired"
 		}

@@ -15,6 +15,7 @@ import (
 type Disclosure struct {
 	Number   uint64    `json:"number" doc:"the party's own count"`
 	Index    uint64    `json:"index" doc:"leaf of the record"`
+	Header   *uint64   `json:"header,omitempty" doc:"leaf that holds the share, if the party's own leaf only continues it: a share to many people"`
 	EventID  events.ID `json:"event_id" doc:"id of the record"`
 	Type     string    `json:"type" doc:"of the record, such as DisclosureRecorded or SeriesOpened"`
 	Recorded time.Time `json:"recorded" doc:"by the leaf's clock"`
@@ -24,7 +25,9 @@ type Disclosure struct {
 	Share   events.DisclosureRecorded `json:"share"`
 	Period  *events.Period            `json:"period,omitempty" doc:"when data may have been shared, if only that is known"`
 	Private *events.Private           `json:"private,omitempty" doc:"what the party's own slot says"`
-	Status  DisclosureStatus          `json:"status"`
+
+	Unsealed *events.Unsealing `json:"unsealed,omitempty" doc:"if the record was under seal until now: under whose order, and what ended it"`
+	Status   DisclosureStatus  `json:"status"`
 }
 
 // Amended is the event that made a version.
@@ -36,6 +39,7 @@ type Amended struct {
 // Event is a later event about a record.
 type Event struct {
 	Index    uint64    `json:"index" doc:"leaf"`
+	Header   *uint64   `json:"header,omitempty" doc:"leaf that holds what is said, if the party's own leaf only continues it"`
 	EventID  events.ID `json:"event_id"`
 	Recorded time.Time `json:"recorded"`
 }
@@ -105,7 +109,7 @@ type PassedOn struct {
 // recordOf is an entry as recorded.
 func recordOf(e *Entry) (Disclosure, error) {
 	d := Disclosure{
-		Number: e.Number, Index: e.Index, EventID: e.EventID, Type: e.Type, Recorded: e.Recorded,
+		Number: e.Number, Index: e.Index, Header: e.Record, EventID: e.EventID, Type: e.Type, Recorded: e.Recorded,
 		Status: DisclosureStatus{State: StateRecorded},
 	}
 	var err error
@@ -118,6 +122,12 @@ func recordOf(e *Entry) (Disclosure, error) {
 		var possible events.PossibleRecorded
 		err = e.read(&possible)
 		d.Share, d.Period = *events.ShareIn(&possible), &possible.Period
+	case events.TypeUnsealed:
+		var told events.Unsealed
+		if err = e.read(&told); err == nil {
+			d.Unsealed = &told.Unsealing
+			err = d.unsealed(&told)
+		}
 	default:
 		err = e.read(&d.Share)
 	}
@@ -127,9 +137,25 @@ func recordOf(e *Entry) (Disclosure, error) {
 	return d, err
 }
 
+// unsealed fills in the record that was under seal.
+func (d *Disclosure) unsealed(told *events.Unsealed) error {
+	inner, err := told.Record.Event()
+	if err != nil {
+		return errors.New("reading what was under seal: malformed fields; rebuild the read model")
+	}
+	switch inner := inner.(type) {
+	case *events.SeriesOpened:
+		d.Status.Series = &SeriesStatus{Series: inner.Series}
+	case *events.PossibleRecorded:
+		d.Period = &inner.Period
+	}
+	d.Share = *events.ShareIn(inner)
+	return nil
+}
+
 // apply takes into account what a later entry says of the record.
 func (d *Disclosure) apply(e *Entry, seenBy events.Role) error {
-	s, at := &d.Status, Event{e.Index, e.EventID, e.Recorded}
+	s, at := &d.Status, e.event()
 	switch e.Type {
 	case events.TypeDisclosureAmended:
 		return d.amend(e, at)
@@ -198,7 +224,7 @@ func (s *DisclosureStatus) resolve(e *Entry, at Event) error {
 	s.Disputed = false
 	for i := range s.Disputes {
 		dispute := &s.Disputes[i]
-		if dispute.Index == *e.About {
+		if leaf := dispute.Header; dispute.Index == *e.About || leaf != nil && *leaf == *e.About {
 			dispute.Resolved = &Resolved{at, r.Resolution}
 		}
 		s.Disputed = s.Disputed || dispute.Resolved == nil
@@ -224,7 +250,7 @@ func (by laterEntries) of(leaf uint64) []*Entry {
 	of := slices.Clone(by[leaf])
 	for _, e := range by[leaf] {
 		if e.Type == events.TypeDisclosureDisputed {
-			of = append(of, by[e.Index]...)
+			of = append(of, by[e.RecordLeaf()]...)
 		}
 	}
 	slices.SortFunc(of, func(a, b *Entry) int { return cmp.Compare(a.Index, b.Index) })

@@ -73,7 +73,7 @@ func (m *ReadModel) Documents(ctx context.Context, controller events.Identity, q
 }
 
 func publishedAs(e *Entry) (Published, error) {
-	p := Published{Event: Event{e.Index, e.EventID, e.Recorded}, Kind: DocumentStatement}
+	p := Published{Event: e.event(), Kind: DocumentStatement}
 	switch e.Type {
 	case events.TypeTaxonomyReleased:
 		p.Kind = DocumentTaxonomy

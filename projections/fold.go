@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -17,16 +18,19 @@ import (
 // processors and outside the transaction that writes: only the matching of
 // labels has to follow the order of the stream.
 type fold struct {
-	keys  *keystore.Store
-	state State
-	now   time.Time
-	only  map[PartyID]uint64 // if not nil: these parties alone, from these leaves on
+	keys    *keystore.Store
+	headers *headers
+	state   State
+	now     time.Time
+	only    map[PartyID]uint64 // if not nil: these parties alone, from these leaves on
 
 	sealed   []*keystore.Sealed // nil where nothing is projected
 	expected map[events.Hash]*track
 	tracks   []*track // all of them, in the order in which they were found
 	enrolled map[events.Hash]keystore.Party
 	readings []reading
+	shredded map[PartyID]bool // roots of people who were erased
+	secrets  *keystore.Secrets
 }
 
 // track is the sequence of one party on its way through the page.
@@ -44,6 +48,7 @@ type step struct {
 	track  *track
 	number uint64
 	added  Additions
+	erased bool // the entry is the person's last, who was erased
 	err    error
 }
 
@@ -93,12 +98,22 @@ func (f *fold) changes(ctx context.Context) (*Changes, error) {
 			f.match(s)
 		}
 	}
-	// An error here is the end of ctx: some steps were not taken, and would look
-	// like entries that add nothing.
-	if err := eachOf(ctx, len(f.readings), func(i int) error { f.readings[i].open(); return nil }); err != nil {
+	if err := f.findHeaders(ctx); err != nil {
 		return nil, err
 	}
-	return f.collect()
+	// An error here is the end of ctx: some steps were not taken, and would look
+	// like entries that add nothing.
+	if err := eachOf(ctx, len(f.readings), func(i int) error { f.readings[i].open(f.secrets); return nil }); err != nil {
+		return nil, err
+	}
+	for i := range f.readings {
+		for _, s := range f.readings[i].steps {
+			if s.erased {
+				f.shred(s.track.party.Root)
+			}
+		}
+	}
+	return f.collect(ctx)
 }
 
 // findKeys reads the keys of the sequences that the page may continue.
@@ -122,16 +137,21 @@ func (f *fold) findKeys(ctx context.Context) error {
 	for i, t := range f.tracks {
 		ids[i] = t.party.ID
 	}
+	for party := range waiting { // no label of theirs comes any more that could say that they were erased
+		ids = append(ids, party)
+	}
 	found, err := f.keys.ByIDs(ctx, ids)
 	if err != nil {
 		return err
 	}
-	for _, t := range f.tracks {
-		if k := found[t.party.ID]; k.Err != nil {
-			t.keyErr = k.Err
-		} else {
-			t.party = k.Party
+	for _, k := range found {
+		if errors.Is(k.Err, keystore.ErrDestroyed) {
+			f.shred(k.Party.Root)
 		}
+	}
+	for _, t := range f.tracks {
+		t.keyErr = found[t.party.ID].Err
+		t.party = found[t.party.ID].Party
 	}
 	return nil
 }
@@ -179,14 +199,14 @@ func (f *fold) match(s *keystore.Sealed) {
 
 // collect puts the rows together in the order of the stream. A party that fails
 // stays where it failed: nothing of its later entries is applied.
-func (f *fold) collect() (*Changes, error) {
+func (f *fold) collect(ctx context.Context) (*Changes, error) {
 	c := &Changes{From: f.state.Next, Turn: f.state.Turn, Next: f.state.Next}
 	failed := 0
 	for i := range f.readings {
 		failed += f.collectFrom(&f.readings[i], c)
 	}
 	for _, t := range f.tracks {
-		if t.moved {
+		if t.moved && !f.shredded[t.party.Root] {
 			c.Sequences = append(c.Sequences, Sequence{t.party.ID, events.EntryLabel(t.party.Handle, t.next), t.next})
 		}
 	}
@@ -194,6 +214,13 @@ func (f *fold) collect() (*Changes, error) {
 		return nil, fmt.Errorf("parking %d parties beside %d: %w", failed, len(f.state.Parked), ErrTooManyParked)
 	}
 	c.Recipients = merged(c.Recipients)
+	for root := range f.shredded {
+		family, err := f.keys.Family(ctx, root)
+		if err != nil {
+			return nil, err
+		}
+		c.Shredded = append(c.Shredded, Shredded{root, family})
+	}
 	return c, nil
 }
 
@@ -202,6 +229,7 @@ func (f *fold) collectFrom(r *reading, c *Changes) (failed int) {
 	for i := range r.steps {
 		s := &r.steps[i]
 		switch {
+		case f.shredded[s.track.party.Root]:
 		case s.track.parked != nil:
 		case s.err != nil:
 			s.track.next = s.number

@@ -24,14 +24,20 @@ func recordEntry(o *occurrence) (Additions, error) {
 	if err != nil {
 		return Additions{}, err
 	}
-	row.Party, row.Index, row.EventID, row.Recorded = o.party, o.opener.Revision, o.opener.ID, o.recorded()
+	row.Party, row.Number = o.party.Root, Number(o.party.Generation, row.Number)
+	row.Index, row.EventID, row.Recorded = o.opener.Revision, o.opener.ID, o.recorded()
+	row.wrap(o.party)
+	o.of.in(&row)
 	return Additions{Entries: []Entry{row}}, nil
 }
 
 // rowOf is the row of an entry as recorded, but for the party and for what the
 // event store and the leaf say of the event.
 func rowOf(e events.Event, facts string, slot *events.SlotContent) (Entry, error) {
-	row := Entry{Number: *slot.Number, Type: e.Type(), Facts: facts, About: slot.TargetIndex}
+	row := Entry{Number: *slot.Number, Type: e.Type(), Facts: facts}
+	if slot.Kind == events.SlotEntry { // what is unsealed is about no earlier entry
+		row.About = slot.TargetIndex
+	}
 	if r, received := recipientOf(e); r != nil {
 		row.OccurredAt, row.RecipientID, row.Recipient, row.Country, row.Category = received, r.ID, r.LegalName, r.Country, r.Category
 	}
@@ -76,12 +82,14 @@ func describeRecipient(o *occurrence) (Additions, error) {
 	if onward, ok := o.Event.(*events.OnwardReported); ok && onward.Recipient.ID != id {
 		return Additions{}, nil // it is known from the share
 	}
-	d := Description{Party: o.party, Recipient: events.Recipient{ID: id}, Usage: Usage{
+	d := Description{Party: o.party.ID, Recipient: events.Recipient{ID: id}, Usage: Usage{
 		FirstIndex: index, LastIndex: index, First: at, Last: at,
 	}}
 	switch e := o.Event.(type) {
 	case *events.DisclosureRecorded:
 		d.Recipient, d.Shares, d.Subjects = e.Recipient, 1, e.Extent.Subjects
+	case *events.Unsealed:
+		d.Recipient, d.Shares, d.Subjects = unsealedUse(e)
 	case *events.SeriesOpened:
 		d.Recipient, d.Shares, d.Subjects = e.Recipient, 1, e.Extent.Subjects
 	case *events.SubjectsAdded:
@@ -99,6 +107,22 @@ func describeRecipient(o *occurrence) (Additions, error) {
 		d.Described = &index
 	}
 	return Additions{Recipients: []Description{d}}, nil
+}
+
+// unsealedUse counts a share that was under seal as it would have been counted
+// without the seal.
+func unsealedUse(u *events.Unsealed) (r events.Recipient, shares, subjects uint64) {
+	share := events.ShareIn(u)
+	if share == nil {
+		return r, 0, 0
+	}
+	switch u.Record.Type {
+	case events.TypeDisclosureRecorded, events.TypeSeriesOpened:
+		return share.Recipient, 1, share.Extent.Subjects
+	case events.TypeSubjectsAdded:
+		return share.Recipient, 0, share.Extent.Subjects
+	}
+	return share.Recipient, 0, 0
 }
 
 func (o *occurrence) recorded() time.Time { return recordedAt(o.opener.Leaf) }

@@ -17,7 +17,7 @@ const (
 // Kind tells what sort of record the entry is. It follows from the type of event.
 func (e *Entry) Kind() Kind {
 	switch e.Type {
-	case events.TypeDisclosureRecorded, events.TypeSubjectsAdded, events.TypeSeriesOpened, events.TypePossibleRecorded:
+	case events.TypeDisclosureRecorded, events.TypeSubjectsAdded, events.TypeSeriesOpened, events.TypePossibleRecorded, events.TypeUnsealed:
 		return KindShare
 	case events.TypeConsentGiven, events.TypeConsentRefused:
 		return KindConsent

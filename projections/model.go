@@ -16,7 +16,7 @@ var handlers = func() map[events.Role]map[string][]handler {
 	for _, role := range []events.Role{events.RoleSubject, events.RoleRecipient, events.RoleController} {
 		all[role] = map[string][]handler{}
 		for _, typ := range events.Types() {
-			if events.Carries(typ, role) && typ != events.TypeEnrolled && typ != events.TypeClosed {
+			if events.Carries(typ, role) && typ != events.TypeEnrolled {
 				all[role][typ] = []handler{recordEntry}
 			}
 		}
@@ -25,7 +25,7 @@ var handlers = func() map[events.Role]map[string][]handler {
 	for _, typ := range []string{
 		events.TypeDisclosureRecorded, events.TypeSubjectsAdded, events.TypeSeriesOpened, events.TypePossibleRecorded,
 		events.TypeOnwardReported, events.TypeRecipientRegistered, events.TypeRecipientChanged, events.TypeRecipientsMerged,
-		events.TypeRelationshipChanged, events.TypeSubprocessorAdded,
+		events.TypeRelationshipChanged, events.TypeSubprocessorAdded, events.TypeUnsealed,
 	} {
 		recipients[typ] = append(recipients[typ], describeRecipient)
 	}
@@ -40,8 +40,9 @@ type handler func(*occurrence) (Additions, error)
 type occurrence struct {
 	*keystore.Opened
 	*reading
-	party  PartyID
+	party  *keystore.Party
 	number uint64
+	of     *continuation // nil if the event stands for itself
 }
 
 // reading is an event on its way through one goroutine: what several parties'
@@ -51,6 +52,10 @@ type reading struct {
 	steps  []step // of the same event
 	facts  string // JSON of event
 	event  events.Event
+
+	header   *keystore.Sealed // what a continuation continues
+	opened   *keystore.Opened // it, and the secrets that opened it
+	openedBy keystore.EventSecrets
 }
 
 // factsOf returns the event as JSON.

@@ -60,10 +60,15 @@ func classOf(err error) string {
 }
 
 // open opens the entries of one event and has their rows made.
-func (r *reading) open() {
+func (r *reading) open(secrets *keystore.Secrets) {
 	for i := range r.steps {
 		s := &r.steps[i]
 		s.added, s.err = r.openOne(s)
+		if s.err == nil && r.opener.Type == events.TypeClosed {
+			p := &s.track.party
+			how, found := secrets.ClosingIn(r.opener.Leaf, p.Role, p.Identity, p.Generation)
+			s.erased = found && how.Reason == events.ReasonErased
+		}
 	}
 }
 
@@ -79,7 +84,13 @@ func (r *reading) openOne(s *step) (added Additions, err error) {
 		return Additions{}, s.track.keyErr
 	}
 	party := &s.track.party
-	handle, known := handlers[party.Role][r.opener.Type]
+	typ, kind := r.opener.Type, events.SlotEntry
+	if typ == events.TypeRecordContinued {
+		if kind = events.SlotContinuation; r.header != nil {
+			typ = r.header.Type
+		}
+	}
+	handle, known := handlers[party.Role][typ]
 	if !known {
 		return Additions{}, errType
 	}
@@ -87,10 +98,18 @@ func (r *reading) openOne(s *step) (added Additions, err error) {
 	if err != nil {
 		return Additions{}, err
 	}
-	if c := opened.Content; c.Kind != events.SlotEntry || c.Role != party.Role || *c.Number != s.number {
+	if kind == events.SlotEntry {
+		kind = entryKind(opened.Event)
+	}
+	if c := opened.Content; c.Kind != kind || c.Role != party.Role || *c.Number != s.number {
 		return Additions{}, errContents
 	}
-	o := &occurrence{Opened: opened, reading: r, party: party.ID, number: s.number}
+	o := &occurrence{Opened: opened, reading: r, party: party, number: s.number}
+	if kind == events.SlotContinuation {
+		if o.Opened, o.of, err = r.continued(opened); err != nil {
+			return Additions{}, err
+		}
+	}
 	for _, h := range handle {
 		more, err := h(o)
 		if err != nil {
@@ -99,6 +118,14 @@ func (r *reading) openOne(s *step) (added Additions, err error) {
 		added.add(more)
 	}
 	return added, nil
+}
+
+// entryKind is the kind of slot that an event's entries have.
+func entryKind(e events.Event) events.SlotKind {
+	if events.UnsealedIn(e) != nil {
+		return events.SlotUnseal
+	}
+	return events.SlotEntry
 }
 
 func maxWorkers() int { return runtime.GOMAXPROCS(0) }

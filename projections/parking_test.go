@@ -35,8 +35,12 @@ func lose(t *testing.T, s *projectionstest.Stream, names ...string) (restore fun
 	}
 	execute("CREATE TABLE lost AS SELECT * FROM party WHERE 0")
 	for _, name := range names {
-		execute("INSERT INTO lost SELECT * FROM party WHERE identity = ?", []byte(projectionstest.Subject(name)))
-		execute("DELETE FROM party WHERE identity = ?", []byte(projectionstest.Subject(name)))
+		p, _, err := s.Keys.Party(t.Context(), events.RoleSubject, projectionstest.Subject(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		execute("INSERT INTO lost SELECT * FROM party WHERE id = ?", int64(p.ID))
+		execute("DELETE FROM party WHERE id = ?", int64(p.ID))
 	}
 	s.Keys.Forget()
 	return func() { execute("INSERT INTO party SELECT * FROM lost; DROP TABLE lost") }
@@ -289,8 +293,9 @@ func TestNoReportAboutParkedParties(t *testing.T) {
 	runner, stop := startOn(t, projections.Config{Source: s.Log, Stream: projectionstest.StreamName}, m)
 	var evidence nothing
 	evidence.State.Index = at
+	evidence.Names = []verifier.Name{{ID: projectionstest.Subject("ada").String()}}
 	reports := &projections.Reports{Prover: evidence, Rows: m, Runner: runner}
-	q := verifier.Query{Role: events.RoleSubject, ID: projectionstest.Subject("ada")}
+	q := verifier.Query{Role: events.RoleSubject, IDs: []events.Identity{projectionstest.Subject("ada")}}
 	if _, err := reports.Write(t.Context(), q); !errors.Is(err, projections.ErrParked) {
 		t.Errorf("Write() = %v", err)
 	}

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/internal/keystore"
 )
 
 // maxLimit bounds how many rows one answer has.
@@ -78,7 +80,7 @@ func (m *ReadModel) List(ctx context.Context, role events.Role, id events.Identi
 	later := laterBy(page.Later)
 	for i := range page.Entries {
 		e := &page.Entries[i]
-		versions, err := versionsOf(e, later.of(e.Index), role)
+		versions, err := versionsOf(e, later.of(e.RecordLeaf()), role)
 		if err != nil {
 			return nil, fmt.Errorf("listing the shares of a %s: %w", role, err)
 		}
@@ -107,7 +109,7 @@ func (m *ReadModel) History(ctx context.Context, role events.Role, id events.Ide
 		return nil, nil
 	}
 	e := &page.Entries[0]
-	versions, err := versionsOf(e, laterBy(page.Later).of(e.Index), role)
+	versions, err := versionsOf(e, laterBy(page.Later).of(e.RecordLeaf()), role)
 	if err != nil {
 		return nil, fmt.Errorf("reading the versions of a share: %w", err)
 	}
@@ -118,20 +120,46 @@ func (m *ReadModel) History(ctx context.Context, role events.Role, id events.Ide
 func (m *ReadModel) entries(ctx context.Context, role events.Role, id events.Identity, q EntryQuery) (EntryPage, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	party, found, err := m.keys.Party(ctx, role, id)
+	generations, err := m.keys.Generations(ctx, role, id)
+	if q.Own {
+		generations, err = m.keys.Own(ctx, role, id)
+	}
 	if err != nil {
 		return EntryPage{}, err
 	}
-	if !found {
+	if len(generations) == 0 {
 		state, err := m.view.State(ctx, nil)
 		return EntryPage{Next: state.Next}, err
 	}
-	q.Party = party.ID
+	q.Party = generations[0].Root
 	page, err := m.view.Entries(ctx, q)
-	if err == nil && page.Parked != nil && page.Parked.Index <= q.UpTo {
-		err = &ParkedError{*page.Parked}
+	if err != nil {
+		return page, err
 	}
-	return page, err
+	for _, parked := range append(m.Parked(), parkedIn(page)...) {
+		if slices.ContainsFunc(generations, func(p keystore.Party) bool { return p.ID == parked.Party }) && parked.Index <= q.UpTo {
+			return page, &ParkedError{parked}
+		}
+	}
+	for _, entries := range [][]Entry{page.Entries, page.Later} {
+		for i := range entries {
+			at := slices.IndexFunc(generations, func(p keystore.Party) bool { return p.Generation == generationOf(entries[i].Number) })
+			if at < 0 {
+				return EntryPage{}, errWrapped
+			}
+			if err := entries[i].unwrap(&generations[at]); err != nil {
+				return EntryPage{}, err
+			}
+		}
+	}
+	return page, nil
+}
+
+func parkedIn(page EntryPage) []Parked {
+	if page.Parked == nil {
+		return nil
+	}
+	return []Parked{*page.Parked}
 }
 
 // all returns every entry of a party that a query asks for, as one page. Entries are

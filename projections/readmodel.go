@@ -2,8 +2,10 @@ package projections
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,8 +28,10 @@ type ReadModel struct {
 	store   Store
 	keys    *keystore.Store
 	secrets *keystore.Secrets
+	headers *headers // nil: continuations must come with what they continue
 	now     func() time.Time
 	parked  atomic.Pointer[[]Parked] // as of the last state that was read
+	nobody  keystore.Party           // its key wraps stored reports about nobody
 
 	// applying is held by who changes rows, or which version is in use.
 	applying sync.Mutex
@@ -41,6 +45,7 @@ type ReadModel struct {
 // OpenReadModel opens the version in use. If there is none, it is begun.
 func OpenReadModel(ctx context.Context, store Store, keys *keystore.Store) (*ReadModel, error) {
 	m := &ReadModel{store: store, keys: keys, now: time.Now}
+	rand.Read(m.nobody.Key[:])
 	if err := m.open(ctx); err != nil {
 		return nil, fmt.Errorf("opening the read model %s: %w", Name, err)
 	}
@@ -169,11 +174,14 @@ func (m *ReadModel) applyOnce(ctx context.Context, view View, page []events.Reco
 	}
 	state.Next, state.Turn, state.Sequences = c.Next, c.Turn+1, nil
 	state.Parked = append(state.Parked[:len(state.Parked):len(state.Parked)], c.Parked...)
+	for _, gone := range c.Shredded {
+		state.Parked = slices.DeleteFunc(state.Parked, func(p Parked) bool { return slices.Contains(gone.Sequences, p.Party) })
+	}
 	return state, nil
 }
 
 func (m *ReadModel) fold(sealed []*keystore.Sealed, state State) *fold {
-	return &fold{keys: m.keys, state: state, now: m.now(), sealed: sealed}
+	return &fold{keys: m.keys, headers: m.headers, state: state, now: m.now(), sealed: sealed, secrets: m.secrets}
 }
 
 // readState reads the state and remembers who is parked.

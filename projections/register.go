@@ -81,7 +81,7 @@ func (m *ReadModel) Recipients(ctx context.Context, q RecipientQuery) (*Register
 
 // apply takes into account an entry of the recipient that is no description.
 func (r *Registered) apply(e *Entry) error {
-	at, id := Event{e.Index, e.EventID, e.Recorded}, r.Recipient.ID
+	at, id := e.event(), r.Recipient.ID
 	switch e.Type {
 	case events.TypeRelationshipChanged:
 		var said events.RelationshipChanged

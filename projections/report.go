@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -30,9 +32,12 @@ type Prover interface {
 // Reports writes report files and answers listings.
 type Reports struct {
 	Prover Prover
+	// Before proves what the ledgers held that this one continues, the oldest first.
+	// Their rows are not compared: they are closed, and nothing is projected of them.
+	Before []Prover
 	Rows   *ReadModel
 	Runner *Runner
-	Trust  *verifier.Trust
+	Trust  func() *verifier.Trust // what readers pin now
 	Key    note.Signer
 	Now    func() time.Time
 }
@@ -69,16 +74,28 @@ func (r *Reports) Write(ctx context.Context, q verifier.Query) (*Report, error) 
 	if err := r.Runner.WaitFor(ctx, evidence.State.Index, Name); err != nil {
 		return nil, fmt.Errorf("waiting for the read model: %w", err)
 	}
-	rows, err := r.Rows.all(ctx, q.Role, q.ID, EntryQuery{UpTo: evidence.State.Index})
+	for i := range evidence.Names {
+		if err := r.compare(ctx, q.Role, &evidence.Names[i], evidence.Targets, evidence.State.Index); err != nil {
+			return nil, fmt.Errorf("writing a report: %w", err)
+		}
+	}
+	parts, err := r.before(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("writing a report: %w", err)
 	}
-	if !agree(rows.Entries, evidence.Entries) {
-		return nil, fmt.Errorf("writing a report: %w", ErrDisagree)
+	parts = append(parts, evidence)
+	if q.Since != "" && !slices.ContainsFunc(parts, func(e verifier.Evidence) bool { return e.Earlier != nil }) {
+		return nil, &events.FieldError{Field: "since_checkpoint", Rule: "is no checkpoint of this ledger's", Next: "give the signed checkpoint, or the report that holds it"}
 	}
+	return r.finish(parts, q)
+}
+
+// finish signs a report, and checks it as its reader will.
+func (r *Reports) finish(parts []verifier.Evidence, q verifier.Query) (*Report, error) {
+	trust := r.Trust()
 	file, err := verifier.FormatReport(&verifier.Report{
-		Trust:    string(r.Trust.Canonical()),
-		Evidence: evidence,
+		Trust: string(trust.Canonical()),
+		Parts: parts,
 		Statement: verifier.Statement{
 			GeneratedAt: r.Now().UTC().Format(time.RFC3339), Notice: constantNotice,
 		},
@@ -86,28 +103,60 @@ func (r *Reports) Write(ctx context.Context, q verifier.Query) (*Report, error) 
 	if err != nil {
 		return nil, fmt.Errorf("writing a report: %w", err)
 	}
-	verdict, err := verifier.CheckReport(file, q.Role, q.ID.String(), r.Trust)
+	asked := verifier.Asked{Role: q.Role, Previous: q.Since}
+	for _, id := range q.IDs {
+		asked.IDs = append(asked.IDs, id.String())
+	}
+	verdict, err := verifier.CheckReport(file, asked, trust)
 	if err != nil {
 		return nil, fmt.Errorf("checking a report before handing it out: %w", err)
 	}
 	return &Report{File: file, Verdict: verdict}, nil
 }
 
-// agree reports whether the rows are the entries: the same leaves in the same
-// order, and of each the same facts, word for word.
-func agree(rows []Entry, entries []verifier.Entry) bool {
-	if len(rows) != len(entries) {
-		return false
-	}
-	for i, e := range entries {
-		if !same(&rows[i], e) {
-			return false
+// before proves what the older ledgers of the chain hold.
+func (r *Reports) before(ctx context.Context, q verifier.Query) (parts []verifier.Evidence, err error) {
+	for i, prover := range r.Before {
+		evidence, err := prover.Prove(ctx, q)
+		if err != nil {
+			return nil, fmt.Errorf("in ledger %d of the chain: %w", i+1, err)
 		}
+		parts = append(parts, evidence)
 	}
-	return true
+	return parts, nil
 }
 
-func same(row *Entry, e verifier.Entry) bool {
+// compare compares what is proven under a name with the rows about it: the same
+// leaves in the same order, and of each that is shown the same facts, word for
+// word. A copy for third parties lacks what is not shown.
+func (r *Reports) compare(ctx context.Context, role events.Role, name *verifier.Name, targets []verifier.Target, upTo uint64) error {
+	id := events.Identity(strings.Replace(name.ID, ":", "\x00", 1)) // it is canonical
+	rows, err := r.Rows.all(ctx, role, id, EntryQuery{UpTo: upTo, Own: true})
+	if err != nil {
+		return err
+	}
+	left := rows.Entries
+	for _, g := range name.Generations {
+		for i := range g.Entries {
+			for g.Enrol == nil && len(left) > 0 && left[0].Index < g.Entries[i].Index {
+				left = left[1:]
+			}
+			if len(left) == 0 || !same(&left[0], &g.Entries[i], targets) {
+				return ErrDisagree
+			}
+			left = left[1:]
+		}
+	}
+	if copied := len(name.Absences) == 0; len(left) > 0 && !copied {
+		return ErrDisagree
+	}
+	return nil
+}
+
+func same(row *Entry, e *verifier.Entry, targets []verifier.Target) bool {
+	if e.Seed == nil {
+		return e.Number == entryOf(row.Number) && e.Index == row.Index && e.EventID == row.EventID
+	}
 	fields, err := events.ParseFields(e.Fields)
 	if err != nil {
 		return false
@@ -124,6 +173,7 @@ func same(row *Entry, e verifier.Entry) bool {
 	if err != nil {
 		return false
 	}
+	of, event := recordedIn(event, slot, targets)
 	facts, err := events.MarshalJSON(event)
 	if err != nil {
 		return false
@@ -133,5 +183,43 @@ func same(row *Entry, e verifier.Entry) bool {
 		return false
 	}
 	want.Party, want.Index, want.EventID, want.Recorded = row.Party, e.Index, e.EventID, recordedAt(leaf)
-	return e.Number == want.Number && reflect.DeepEqual(row, &want)
+	want.Number = Number(generationOf(row.Number), want.Number)
+	of.in(&want)
+	return e.Number == entryOf(row.Number) && reflect.DeepEqual(row, &want)
+}
+
+// recordedIn returns what was recorded: what the header says that an event continues,
+// or the event itself, and then nil.
+func recordedIn(event events.Event, slot *events.SlotContent, targets []verifier.Target) (*continuation, events.Event) {
+	part, continues := event.(*events.RecordContinued)
+	if !continues || slot.TargetIndex == nil {
+		return nil, event
+	}
+	for i := range targets {
+		t := &targets[i]
+		if t.Index != *slot.TargetIndex || t.Slot != nil {
+			continue
+		}
+		if fields, err := events.ParseFields(t.Fields); err == nil {
+			if header, err := events.Decode(t.Type, fields); err == nil {
+				return &continuation{header: t.Index, id: t.EventID, record: part.Record}, header
+			}
+		}
+	}
+	return nil, event // which no row says
+}
+
+// WriteRegister makes the report about a register of which there are no rows: that
+// of an authority under whose orders records are sealed, which only its keepers
+// may see.
+func (r *Reports) WriteRegister(ctx context.Context, q verifier.Query) (*Report, error) {
+	evidence, err := r.Prover.Prove(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("writing a register: %w", err)
+	}
+	parts, err := r.before(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("writing a register: %w", err)
+	}
+	return r.finish(append(parts, evidence), q)
 }

@@ -97,7 +97,14 @@ type Changes struct {
 	Sequences  []Sequence // the new state of those that moved or began
 	Parked     []Parked   // parties to be parked, or that wait elsewhere now
 	Unparked   []PartyID  // parties that wait no more
+	Shredded   []Shredded // whose rows go, after all else of the changes is done
 	Additions
+}
+
+// Shredded is somebody who was erased.
+type Shredded struct {
+	Party     PartyID   // of the rows
+	Sequences []PartyID // every generation
 }
 
 // Additions are the rows that events add. A new kind of row is one more slice
@@ -116,8 +123,8 @@ func (a *Additions) add(more Additions) {
 // what the party's own slot says, all entries of one event say the same: stores
 // may keep it once for the leaf.
 type Entry struct {
-	Party  PartyID
-	Number uint64 // the party's entry number
+	Party  PartyID // the root of the person's generations
+	Number uint64  // Number of generation and entry
 
 	Index    uint64 // leaf index of the event
 	EventID  events.ID
@@ -129,10 +136,11 @@ type Entry struct {
 	Recipient   string // legal name
 	Country     string
 	Category    string
-	Facts       string // JSON of the event
+	Facts       string // JSON of the event; wrapped under the subject's key if no recipient's opens it
 
+	Record  *uint64 // leaf of the header, if Index continues it; facts and id are its
 	About   *uint64 // leaf of the party's earlier record that the entry is about, if any
-	Private string  // JSON of the party's own slot; empty if it has none
+	Private string  // JSON of the party's own slot, wrapped under the party's key; empty if it has none
 }
 
 // ByEvent returns one entry of each event, by its leaf, for the rows that say what
@@ -193,6 +201,7 @@ type EntryQuery struct {
 	Limit int
 	UpTo  uint64 // nothing that a later leaf says
 	Later bool   // also what became of them
+	Own   bool   // of the identity alone: none if it is an alias, whose entries are another's
 }
 
 // EntryPage is an answer from one snapshot.

@@ -38,6 +38,7 @@ func openViews(t *testing.T, l *ledgertest.Ledger, p projectionstest.Place) *vie
 	if err != nil {
 		t.Fatal(err)
 	}
+	m.ReadHeaders(l.Store, ledger.Stream(ledgertest.ID))
 	v := &views{model: m}
 	v.runner, err = projections.NewRunner(projections.Config{
 		Source: l.Store, Stream: ledger.Stream(ledgertest.ID), PageSize: 3, Backoff: none,
@@ -182,7 +183,7 @@ func newReports(t *testing.T, l *ledgertest.Ledger, v *views) *projections.Repor
 		t.Fatal(err)
 	}
 	return &projections.Reports{
-		Prover: l.Running.Ledger, Rows: v.model, Runner: v.runner, Trust: l.Trust(), Key: secrets.Report, Now: time.Now,
+		Prover: l.Running.Ledger, Rows: v.model, Runner: v.runner, Trust: l.Trust, Key: secrets.Report, Now: time.Now,
 	}
 }
 
@@ -193,8 +194,8 @@ func TestReportRefusesWhatTheLogDoesNotSay(t *testing.T) {
 	l.MustRecord(t, ledgertest.Share("one", "ada"))
 	l.MustRecord(t, ledgertest.Share("two", "ada"))
 	l.Publish(t)
-	ada := verifier.Query{Role: events.RoleSubject, ID: person(t, l, "ada")}
-	northwind := verifier.Query{Role: events.RoleRecipient, ID: identity(t, l, "org:northwind")}
+	ada := verifier.Query{Role: events.RoleSubject, IDs: []events.Identity{person(t, l, "ada")}}
+	northwind := verifier.Query{Role: events.RoleRecipient, IDs: []events.Identity{identity(t, l, "org:northwind")}}
 	projectionstest.Each(t, func(t *testing.T, e projectionstest.Engine) {
 		p := e.New(t)
 		v := openViews(t, l, p)
@@ -240,8 +241,8 @@ func TestReportAboutNobody(t *testing.T) {
 	v := openViews(t, l, projectionstest.Place(t.TempDir()))
 	reports := newReports(t, l, v)
 	for _, q := range []verifier.Query{
-		{Role: events.RoleSubject, ID: person(t, l, "nobody")}, {Role: events.RoleRecipient, ID: identity(t, l, "org:nobody")},
-		{Role: events.RoleRecipient, ID: person(t, l, "ada")},
+		{Role: events.RoleSubject, IDs: []events.Identity{person(t, l, "nobody")}}, {Role: events.RoleRecipient, IDs: []events.Identity{identity(t, l, "org:nobody")}},
+		{Role: events.RoleRecipient, IDs: []events.Identity{person(t, l, "ada")}},
 	} {
 		report, err := reports.Write(t.Context(), q)
 		if err != nil {
@@ -251,7 +252,7 @@ func TestReportAboutNobody(t *testing.T) {
 			t.Errorf("verdict about a %s: %+v", q.Role, report.Verdict)
 		}
 	}
-	if _, err := reports.Write(t.Context(), verifier.Query{Role: events.RoleAuthority, ID: person(t, l, "ada")}); err == nil {
+	if _, err := reports.Write(t.Context(), verifier.Query{Role: events.RoleAuthority, IDs: []events.Identity{person(t, l, "ada")}}); err == nil {
 		t.Error("a report about an authority must be refused")
 	}
 }

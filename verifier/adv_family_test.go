@@ -105,7 +105,7 @@ func TestFamilyLies(t *testing.T) {
 		if c.role == events.RoleRecipient {
 			p = org
 		}
-		_, err := verifier.CheckReport(f.sign(f.write(p)), c.role, p.id.String(), f.trust())
+		_, err := verifier.CheckReport(f.sign(f.write(p)), verifier.About(c.role, p.id.String()), f.trust())
 		verifies := map[string]bool{ // not refuted yet
 			"retracted twice, then amended": true, "retraction of a scope that is no scope, for nobody": true,
 			"added subjects about another share": true, "resolved twice": true, "merged with itself": true,
@@ -131,7 +131,7 @@ func TestForeignController(t *testing.T) {
 	f.enrol(other)
 	f.share2(&events.StatementPublished{Document: events.Document{Version: "v9", Effective: "2026-09-03", SHA256: "00", Size: 1, MediaType: "text/html"}}, other)
 	f.state()
-	v, err := verifier.CheckReport(f.sign(f.write(other)), events.RoleController, other.id.String(), f.trust())
+	v, err := verifier.CheckReport(f.sign(f.write(other)), verifier.About(events.RoleController, other.id.String()), f.trust())
 	if refuted := (*verifier.RefutedError)(nil); !errors.As(err, &refuted) || refuted.Check != verifier.CheckPerson {
 		t.Errorf("%+v, %v", v, err)
 	}

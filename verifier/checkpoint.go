@@ -43,10 +43,14 @@ func ParseCheckpoint(text string) (Checkpoint, error) {
 	return c, nil
 }
 
-// OpenCheckpoint checks the ledger's signature on a checkpoint note.
+// OpenCheckpoint checks the ledger's signature on a checkpoint note. Whoever else
+// signed it is not looked at here: for that, [Policy.Cosigned].
 func OpenCheckpoint(b []byte, origin, vkey string) (Checkpoint, error) {
-	text, err := openNote(b, vkey)
+	text, lines, err := splitNote(b)
 	if err != nil {
+		return Checkpoint{}, err
+	}
+	if err := signedBy(text, lines, vkey); err != nil {
 		return Checkpoint{}, err
 	}
 	c, err := ParseCheckpoint(text)
@@ -57,4 +61,22 @@ func OpenCheckpoint(b []byte, origin, vkey string) (Checkpoint, error) {
 		return Checkpoint{}, ErrCheckpoint
 	}
 	return c, nil
+}
+
+// CheckpointIn returns the signed checkpoint in a file that a reader kept: the
+// checkpoint itself, or a report, whose last part has one. It checks only the
+// form; what it is worth is found against what is pinned.
+func CheckpointIn(file []byte) (string, error) {
+	if _, doc, err := splitReport(file); err == nil {
+		report, _, err := parseReport(doc)
+		if err != nil {
+			return "", err
+		}
+		return report.Parts[len(report.Parts)-1].Checkpoint, nil
+	}
+	text, _, found := strings.Cut(string(file), "\n\n")
+	if _, err := ParseCheckpoint(text + "\n"); err != nil || !found {
+		return "", ErrCheckpoint
+	}
+	return string(file), nil
 }

@@ -30,6 +30,10 @@ type forger struct {
 	log    *signer
 	report *signer
 	rules  []byte
+	older  [][]byte // versions of the rules before
+	// What it continues.
+	predecessor  []byte
+	predecessors []string
 
 	timeMS uint64
 	leaves [][]byte
@@ -60,14 +64,31 @@ type mark struct {
 	content []byte
 }
 
-// party is somebody with a sequence, as the operator shows it in a report.
+// party is somebody with a sequence, as the operator shows it in a report: one
+// generation, and those before it.
 type party struct {
 	role    events.Role
 	id      events.Identity
+	number  uint64
 	handle  events.Hash
 	enrol   spot
 	enrols  bool // shown as enrolled
 	entries []spot
+	primary *party // of an alias
+	close   *spot
+	reason  uint8
+	before  *party
+}
+
+// gens are the party's generations that are shown, oldest first.
+func (p *party) gens() (all []*party) {
+	for ; p != nil; p = p.before {
+		if p.enrols {
+			all = append(all, p)
+		}
+	}
+	slices.Reverse(all)
+	return all
 }
 
 type spot struct {
@@ -183,6 +204,9 @@ func (f *forger) state() uint64 {
 		Covered: f.next(), MapRoot: tree.Root(), MapEntries: tree.Len(), VRFKey: events.Hash(f.vrf.PublicKey().Bytes()),
 		RulesHash: events.RulesHash(f.rules), PrevState: f.prev,
 	}
+	if f.next() == 0 {
+		s.Predecessor = f.predecessor
+	}
 	if f.alterState != nil {
 		f.alterState(s)
 	}
@@ -218,6 +242,41 @@ func (f *forger) party(role events.Role, id string) *party {
 	return &party{role: role, id: canonical, handle: f.draw()}
 }
 
+// next is the party's next generation.
+func (f *forger) successor(p *party) *party {
+	return &party{role: p.role, id: p.id, number: p.number + 1, handle: f.draw(), before: p}
+}
+
+// close ends a party's generation, and those of its aliases, and returns the marks
+// of the event.
+func (f *forger) closeMarks(reason uint8, parties ...*party) (marks []mark) {
+	for _, p := range parties {
+		if p.primary == nil {
+			marks = append(marks, f.entryMark(p, uint64(len(p.entries))))
+		}
+		out := f.vrf.Prove(events.VRFInput(events.CloseContext, f.origin, p.role, p.id, p.number)).Hash()
+		label, opening := events.VRFLabel(out)
+		c := &events.SlotContent{Kind: events.SlotClose, Role: p.role, Number: &p.number, Reason: &reason}
+		marks = append(marks, mark{label, opening, c.Marshal()})
+	}
+	return marks
+}
+
+func (f *forger) close(reason uint8, parties ...*party) uint64 {
+	marks := f.closeMarks(reason, parties...)
+	at := f.entry(events.TypeClosed, []events.Field{}, marks...)
+	slot := uint16(0)
+	for _, p := range parties {
+		if p.primary == nil {
+			p.entries = append(p.entries, spot{at, slot})
+			slot++
+		}
+		p.close, p.reason = &spot{at, slot}, reason
+		slot++
+	}
+	return at
+}
+
 // vrfOf proves a label of the VRF.
 func (f *forger) vrfOf(ctx string, p *party, g uint64) (label events.Hash, proof []byte) {
 	pi := f.vrf.Prove(events.VRFInput(ctx, f.origin, p.role, p.id, g))
@@ -227,6 +286,10 @@ func (f *forger) vrfOf(ctx string, p *party, g uint64) (label events.Hash, proof
 
 func (f *forger) enrolMark(p *party, g uint64) mark {
 	label, _ := f.vrfOf(events.EnrolContext, p, g)
+	if p.primary != nil {
+		c := &events.SlotContent{Kind: events.SlotAlias, Role: p.role, Number: &g, ID: []byte(p.primary.id)}
+		return mark{label, f.draw(), c.Marshal()}
+	}
 	return mark{label, f.draw(), events.EnrolContent(p.role, g, p.handle, p.id).Marshal()}
 }
 
@@ -242,7 +305,7 @@ func (f *forger) entryMark(p *party, i uint64) mark {
 func (f *forger) enrol(parties ...*party) uint64 {
 	var marks []mark
 	for _, p := range parties {
-		marks = append(marks, f.enrolMark(p, 0))
+		marks = append(marks, f.enrolMark(p, p.number))
 	}
 	return f.enrolAs(events.TypeEnrolled, marks, parties...)
 }
@@ -278,7 +341,7 @@ func (f *forger) trust() *verifier.Trust {
 	return &verifier.Trust{
 		Suite: 1, Origin: f.origin, Log: f.log.vkey, Policy: verifier.NoQuorum(f.log.vkey),
 		VRF: events.Hash(f.vrf.PublicKey().Bytes()), Genesis: events.LeafHash(f.leaves[0]),
-		Report: f.report.vkey, Predecessors: []string{},
+		Report: f.report.vkey, Predecessors: append([]string{}, f.predecessors...),
 	}
 }
 
@@ -308,7 +371,7 @@ func (f *forger) storage(size uint64) hashes {
 
 func (f *forger) proven(at, size uint64) verifier.Proven {
 	f.t.Helper()
-	p := verifier.Proven{Index: at, Leaf: f.leaves[at], Inclusion: []events.Hash{}}
+	p := verifier.Proven{Index: at, Leaf: f.leaves[at], Inclusion: verifier.Path{}}
 	if at >= size {
 		return p
 	}
@@ -344,69 +407,126 @@ func signNote(t testing.TB, text string, signers ...note.Signer) []byte {
 	return b
 }
 
-// write makes the report about a party at the last state leaf. Where a label
-// that must be absent is there, it forges: a proof that would hold if the index
-// had not the label.
-func (f *forger) write(p *party) *verifier.Report {
+// write makes the report about parties at the last state leaf. Where a label that
+// must be absent is there, it forges: a proof that would hold if the index had not
+// the label.
+func (f *forger) write(parties ...*party) *verifier.Report {
 	f.t.Helper()
-	size := f.next()
-	r := &verifier.Report{
-		Trust: string(f.trust().Canonical()),
-		Evidence: verifier.Evidence{
-			Origin: f.origin, Stream: f.stream, Role: p.role.String(), ID: p.id.String(),
-			Checkpoint: f.signedCheckpoint(size), Rules: string(f.rules),
-			Genesis: f.proven(0, size), State: f.proven(size-1, size),
-			Enrolments: []verifier.Enrolment{}, Entries: []verifier.Entry{},
-		},
+	return &verifier.Report{
+		Trust: string(f.trust().Canonical()), Parts: []verifier.Evidence{f.part(parties...)},
 		Statement: verifier.Statement{GeneratedAt: "2026-11-22T12:00:00Z", Notice: "none"},
 	}
-	if p.enrols {
-		r.Enrolments = append(r.Enrolments, f.enrolment(p, size))
+}
+
+func (f *forger) part(parties ...*party) verifier.Evidence {
+	f.t.Helper()
+	size := f.next()
+	e := verifier.Evidence{
+		Origin: f.origin, Stream: f.stream, Role: parties[0].role.String(),
+		Checkpoint: f.signedCheckpoint(size), Rules: f.versions(),
+		Genesis: f.proven(0, size), State: f.proven(size-1, size), Names: []verifier.Name{}, Targets: []verifier.Target{},
+	}
+	for _, p := range parties {
+		e.IDs = append(e.IDs, p.id.String())
+		e.Names = append(e.Names, f.name(p, size))
+	}
+	for _, p := range parties {
+		if p.primary != nil && !slices.Contains(parties, p.primary) {
+			e.Names = append(e.Names, f.name(p.primary, size))
+		}
+	}
+	return e
+}
+
+func (f *forger) versions() (docs []string) {
+	for _, doc := range f.older {
+		docs = append(docs, string(doc))
+	}
+	return append(docs, string(f.rules))
+}
+
+func (f *forger) name(p *party, size uint64) verifier.Name {
+	f.t.Helper()
+	n := verifier.Name{ID: p.id.String(), Generations: []verifier.Generation{}}
+	for i, g := range p.gens() {
+		n.Generations = append(n.Generations, f.generation(uint64(i), g, size))
+	}
+	n.Absences = verifier.NameAbsences(uint64(len(n.Generations)), p.enrols && p.close != nil)
+	for i := range n.Absences {
+		f.absence(p, &n.Absences[i])
+	}
+	return n
+}
+
+func (f *forger) generation(number uint64, p *party, size uint64) verifier.Generation {
+	f.t.Helper()
+	label, proof := f.vrfOf(events.EnrolContext, p, p.number)
+	w, m := f.events[p.enrol.index], f.events[p.enrol.index].slots[p.enrol.slot]
+	g := verifier.Generation{Number: number, Entries: []verifier.Entry{}, Absences: []verifier.Absence{}}
+	g.Enrol = &verifier.Enrolment{VRF: proof, Proven: f.proven(p.enrol.index, size), Slot: p.enrol.slot, Member: f.member(label)}
+	if p.close != nil {
+		label, proof := f.vrfOf(events.CloseContext, p, p.number)
+		g.Close = &verifier.Closing{VRF: proof, Proven: f.proven(p.close.index, size), Slot: p.close.slot,
+			Content: f.events[p.close.index].slots[p.close.slot].content, Member: f.member(label)}
+		if p.reason == verifier.ClosedErased {
+			return g
+		}
+	}
+	g.Enrol.Opened = &verifier.Opening{Opening: m.opening, Content: m.content, EventID: w.id, Type: w.typ, Seed: w.seed}
+	if p.primary != nil {
+		return g
 	}
 	for i, at := range p.entries {
-		r.Entries = append(r.Entries, f.shown(p, uint64(i), at, size))
+		g.Entries = append(g.Entries, f.shown(p, uint64(i), at, size))
 	}
-	r.Absences = verifier.NeededAbsences(p.enrols, len(r.Entries))
-	for i := range r.Absences {
-		f.absence(p, &r.Absences[i])
+	g.Absences = verifier.EntryAbsences(uint64(len(g.Entries)))
+	for i := range g.Absences {
+		f.absence(p, &g.Absences[i])
 	}
-	return r
-}
-
-func (f *forger) opening(at spot) verifier.Opening {
-	w := f.events[at.index]
-	m := w.slots[at.slot]
-	return verifier.Opening{Slot: at.slot, Opening: m.opening, Content: m.content, EventID: w.id, Type: w.typ}
-}
-
-func (f *forger) enrolment(p *party, size uint64) verifier.Enrolment {
-	f.t.Helper()
-	label, proof := f.vrfOf(events.EnrolContext, p, 0)
-	return verifier.Enrolment{
-		VRF: proof, Proven: f.proven(p.enrol.index, size), Opening: f.opening(p.enrol),
-		Seed: f.events[p.enrol.index].seed, Member: f.member(label),
-	}
+	return g
 }
 
 func (f *forger) shown(p *party, i uint64, at spot, size uint64) verifier.Entry {
 	f.t.Helper()
 	w := f.events[at.index]
+	m := w.slots[at.slot]
 	return verifier.Entry{
-		Number: i, Proven: f.proven(at.index, size), Opening: f.opening(at),
-		Seed: w.seed, Fields: events.MarshalFields(w.fields), Member: f.member(events.EntryLabel(p.handle, i)),
+		Number: i, Proven: f.proven(at.index, size), Slot: at.slot, Member: f.member(events.EntryLabel(p.handle, i)), EventID: w.id, Type: w.typ,
+		Opening: &m.opening, Content: m.content, Seed: &w.seed, Fields: events.MarshalFields(w.fields),
+	}
+}
+
+// hide closes an entry as the filter's language wants it.
+func (f *forger) hide(e *verifier.Entry, filter *verifier.Filter) {
+	f.t.Helper()
+	w := f.events[e.Index]
+	body, err := events.NewBody(w.seed, events.FieldWidth, w.fields)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for _, field := range w.fields {
+		if slices.Contains(filter.Reads(e.Type), field.Name) {
+			e.Shown = append(e.Shown, verifier.Field{Number: field.Number, Name: field.Name, Value: field.Value,
+				Opening: events.Opening(w.seed, field.Number+1), Path: body.Path(field.Number)})
+		}
+	}
+	event := events.Opening(w.seed, 0)
+	e.Event, e.Seed, e.Fields = &event, nil, nil
+	if len(events.About(e.Type)) == 0 {
+		e.Opening, e.Content = nil, nil
 	}
 }
 
 // member proves a label, or pretends to.
-func (f *forger) member(label events.Hash) verifier.MemberProof {
+func (f *forger) member(label events.Hash) verifier.Path {
 	if _, p, err := f.index().ProveMember(label); err == nil {
-		return p
+		return p.Siblings
 	}
 	absent, err := f.index().ProveAbsent(label)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return verifier.MemberProof{Siblings: absent.Siblings}
+	return absent.Siblings
 }
 
 func (f *forger) absence(p *party, a *verifier.Absence) {
@@ -418,7 +538,7 @@ func (f *forger) absence(p *party, a *verifier.Absence) {
 	case verifier.LabelClose:
 		label, a.VRF = f.vrfOf(events.CloseContext, p, a.Number)
 	}
-	a.Proof = f.absent(label)
+	a.Prove(f.absent(label))
 }
 
 func (f *forger) absent(label events.Hash) verifier.AbsenceProof {

@@ -19,36 +19,53 @@ import (
 // signDocument signs any bytes as the document of a report.
 func (f *forger) signDocument(t testing.TB, doc []byte) []byte {
 	digest := sha256.Sum256(doc)
-	text := "sharetrail/v0/report\n" + f.origin + "\n" + base64.StdEncoding.EncodeToString(digest[:]) + "\n"
+	text := "sharetrail/v1/report\n" + f.origin + "\n" + base64.StdEncoding.EncodeToString(digest[:]) + "\n"
 	return append(append(signNote(t, text, f.report), "===\n"...), doc...)
 }
 
 // FuzzCheckReport gives the fuzzer the pen, and signs whatever it writes with
-// the ledger's report key: edits to Ada's honest report, two bytes for a place
-// and two for what to do there, and then some raw text over the document.
-// Whatever is accepted shows the honest entries.
+// the ledger's report key: edits to an honest report of one of several shapes, two
+// bytes for a place and two for what to do there, and then some raw text over the
+// document. Whatever is accepted shows the honest entries.
 func FuzzCheckReport(f *testing.F) {
 	s := newStandard(f)
-	r := &reader{events.RoleSubject, adaID, s.trust()}
-	honest := s.sign(s.write(s.ada))
-	want, err := r.check(honest)
-	if err != nil {
-		f.Fatal(err)
+	turned := newRotated(f)
+	work := aliased(turned.standard)
+	shapes := []*verifier.Report{s.write(s.ada), turned.write(turned.ada), turned.write(work), s.filtered(s.ada, late), asCopy(s)}
+	readers := []*reader{
+		{role: events.RoleSubject, id: adaID, trust: s.trust()}, {role: events.RoleSubject, id: adaID, trust: s.trust()},
+		{role: events.RoleSubject, id: work.id.String(), trust: s.trust()}, {role: events.RoleSubject, id: adaID, trust: s.trust()},
+		{role: events.RoleSubject, id: adaID, trust: s.trust()},
 	}
-	_, doc, _ := bytes.Cut(honest, []byte("===\n"))
+	var honest []*verifier.Verdict
+	var docs [][]byte
+	for i, r := range shapes {
+		want, err := readers[i].check(s.sign(r))
+		if err != nil {
+			f.Fatal(i, err)
+		}
+		doc, err := events.MarshalJSON(r)
+		if err != nil {
+			f.Fatal(err)
+		}
+		honest, docs = append(honest, want), append(docs, doc)
+	}
 	// Parts of other true reports, to be put into this one.
-	others := []*verifier.Report{s.write(s.grace), s.write(s.org), s.write(s.party(events.RoleSubject, "email:nobody@example.com"))}
+	others := append([]*verifier.Report{s.write(s.grace), s.write(s.org), s.write(s.party(events.RoleSubject, "email:nobody@example.com"))}, shapes...)
 	var donors []reflect.Value
 	for _, other := range others {
 		donors = places(reflect.ValueOf(other), donors)
 	}
-	f.Add([]byte{}, "", uint16(0))
-	f.Add([]byte{0, 40, 0, 1}, "", uint16(0))
-	f.Add([]byte{0, 60, 1, 200, 0, 61, 2, 3}, "", uint16(0))
-	f.Add([]byte{}, "null", uint16(1500))
-	f.Fuzz(func(t *testing.T, edits []byte, text string, at uint16) {
+	for shape := range shapes {
+		f.Add(uint8(shape), []byte{}, "", uint16(0))
+		f.Add(uint8(shape), []byte{0, 40, 0, 1}, "", uint16(0))
+		f.Add(uint8(shape), []byte{0, 60, 1, 200, 0, 61, 2, 3}, "", uint16(0))
+		f.Add(uint8(shape), []byte{}, "null", uint16(1500))
+	}
+	f.Fuzz(func(t *testing.T, shape uint8, edits []byte, text string, at uint16) {
+		k := int(shape) % len(shapes)
 		report := new(verifier.Report)
-		if err := events.UnmarshalJSON(doc, report); err != nil {
+		if err := events.UnmarshalJSON(docs[k], report); err != nil {
 			t.Fatal(err)
 		}
 		for ; len(edits) >= 4; edits = edits[4:] {
@@ -61,12 +78,48 @@ func FuzzCheckReport(f *testing.F) {
 		}
 		start := int(at) % len(edited)
 		copy(edited[start:], text)
-		got, err := r.check(s.signDocument(t, edited))
+		got, err := readers[k].check(s.signDocument(t, edited))
 		if err != nil {
 			return
 		}
-		if diff := cmp.Diff(want.Entries, got.Entries); diff != "" || got.Size != want.Size || got.Sentence != want.Sentence {
+		want := honest[k]
+		if want.Copy { // what it does not show, it may not show
+			shown := map[uint64]events.ID{}
+			for _, e := range want.Entries {
+				shown[e.Index] = e.ID
+			}
+			for _, e := range got.Entries {
+				if shown[e.Index] != e.ID {
+					t.Errorf("a copy with an entry of its own: %+v", e)
+				}
+			}
+			return
+		}
+		// Another filter may show the same.
+		sentence := got.Sentence == want.Sentence || want.Filter != nil
+		if diff := cmp.Diff(want.Entries, got.Entries); diff != "" || got.Size != want.Size || !sentence || got.Filtered != want.Filtered {
 			t.Errorf("accepted with other entries (-honest +fuzzed):\n%s", diff)
+		}
+	})
+}
+
+// FuzzPath: what is accepted is what MarshalText gives.
+func FuzzPath(f *testing.F) {
+	for _, p := range []verifier.Path{{}, {{1}}, {{1}, {2}, {3}}} {
+		text, err := p.MarshalText()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+		f.Add(append(text, '\n'))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var p verifier.Path
+		if p.UnmarshalText(text) != nil {
+			return
+		}
+		if again, err := p.MarshalText(); err != nil || !bytes.Equal(again, text) || len(p) > 256 {
+			t.Errorf("%q gives %d hashes, which are written %q", text, len(p), again)
 		}
 	})
 }

@@ -70,7 +70,8 @@ func ParseProof(b []byte) (*Proof, error) {
 }
 
 // CheckProof demands that the leaf is in the log of the trust file, under a
-// checkpoint of that log's, and returns both.
+// checkpoint of that log's which as many have cosigned as it demands, and returns
+// both.
 func CheckProof(b []byte, trust *Trust) (*Proof, Checkpoint, error) {
 	p, err := ParseProof(b)
 	if err != nil {
@@ -90,6 +91,9 @@ func CheckProof(b []byte, trust *Trust) (*Proof, Checkpoint, error) {
 	leaf := tlog.Hash(events.LeafHash(p.Leaf))
 	if err := tlog.CheckRecord(path, int64(c.Size), tlog.Hash(c.Root), int64(p.Index), leaf); err != nil {
 		return nil, Checkpoint{}, ErrProof
+	}
+	if _, err := trust.Seen([]byte(p.Checkpoint)); err != nil {
+		return nil, Checkpoint{}, err
 	}
 	return p, c, nil
 }

@@ -25,11 +25,17 @@ const reportVectors = "testdata/report"
 type goldenVerdict struct {
 	Role     string                `json:"role"`
 	ID       string                `json:"id"`
-	Refuted  string                `json:"refuted,omitempty"` // the check that failed
-	Error    string                `json:"error,omitempty"`   // the file is unusable
+	Others   []string              `json:"others,omitempty"`   // further names that the reader types
+	Previous string                `json:"previous,omitempty"` // a checkpoint that the reader kept
+	Refuted  string                `json:"refuted,omitempty"`  // the check that failed
+	Error    string                `json:"error,omitempty"`    // the file is unusable
 	Size     uint64                `json:"size,omitempty"`
 	StateMS  uint64                `json:"state_time_ms,omitempty"`
 	Enrolled bool                  `json:"enrolled,omitempty"`
+	Copy     bool                  `json:"copy,omitempty"`
+	Chain    int                   `json:"chain,omitempty"`
+	Filtered uint64                `json:"filtered,omitempty"`
+	Names    []verifier.ShownName  `json:"names,omitempty"` // where there is more than one sequence that goes on
 	Entries  []verifier.ShownEntry `json:"-"`
 	Shown    json.RawMessage       `json:"entries,omitempty"`
 }
@@ -68,21 +74,48 @@ var goldenReports = map[string]struct {
 		b[len(b)*2/3] ^= 1
 		return b
 	}},
+	"rotated":            {events.RoleSubject, adaID, before(func(s *standard) { s.ada = rotate(s).ada })},
+	"alias":              {events.RoleSubject, adaID, asWork(func(*standard, *party, *verifier.Report) {})},
+	"filtered":           {events.RoleSubject, adaID, underFilter(func(*standard, *verifier.Report) {})},
+	"copy":               {events.RoleSubject, adaID, inCopy(func(*standard, *verifier.Report) {})},
+	"chain":              {events.RoleSubject, adaID, inChain(func(*chained, *verifier.Report) {})},
+	"extends":            {events.RoleSubject, adaID, extending},
+	"hidden-end":         {events.RoleSubject, adaID, told("the end of the last sequence is hidden")},
+	"alias-denied":       {events.RoleSubject, adaID, told("an alias is denied")},
+	"filter-hides":       {events.RoleSubject, adaID, told("the filter hides what it should show")},
+	"chain-broken":       {events.RoleSubject, adaID, told("the newer ledger began with another checkpoint")},
+	"rolled-back":        {events.RoleSubject, adaID, told("a rolled back ledger, to a reader who kept a checkpoint")},
+	"skipped-by-seven":   {events.RoleSubject, adaID, told("a counter that was skipped by seven")},
+	"copy-of-anothers":   {events.RoleSubject, adaID, told("a copy of another's entry")},
+	"entry-after-an-end": {events.RoleSubject, adaID, told("an entry after the end")},
 	"cut": {events.RoleSubject, adaID, func(s *standard, _ *reader) []byte {
 		b := s.sign(s.write(s.ada))
 		return b[:len(b)/2]
 	}},
 }
 
+// extending is Ada's report to a reader who kept an earlier checkpoint.
+func extending(s *standard, r *reader) []byte {
+	r.previous = s.signedCheckpoint(4)
+	report := s.write(s.ada)
+	part(report).Earlier = s.earlierOf(4)
+	return s.sign(report)
+}
+
+// allLies is the adversary matrix.
+func allLies() []lie {
+	return slices.Concat(entryLies, contentLies, sequenceLies, ledgerLies, fileLies, generationLies, aliasLies, filterLies, copyLies, chainLies, earlierLies)
+}
+
 // told finds a lie of the adversary matrix by its name.
 func told(name string) func(*standard, *reader) []byte {
-	all := slices.Concat(entryLies, contentLies, sequenceLies, ledgerLies, fileLies)
+	all := allLies()
 	i := slices.IndexFunc(all, func(l lie) bool { return l.name == name })
 	return all[i].tell
 }
 
 func verdictOf(r *reader, file []byte) (g goldenVerdict) {
-	g.Role, g.ID = r.role.String(), r.id
+	g.Role, g.ID, g.Others, g.Previous = r.role.String(), r.id, r.others, r.previous
 	v, err := r.check(file)
 	var refuted *verifier.RefutedError
 	switch {
@@ -92,6 +125,10 @@ func verdictOf(r *reader, file []byte) (g goldenVerdict) {
 		g.Error = err.Error()
 	default:
 		g.Size, g.StateMS, g.Enrolled, g.Entries = v.Size, v.StateTimeMS, v.Enrolled, v.Entries
+		g.Copy, g.Chain, g.Filtered = v.Copy, v.Chain, v.Filtered
+		if len(v.Names) > 1 || len(v.Names[0].Sequences) > 1 {
+			g.Names = v.Names
+		}
 	}
 	return g
 }
@@ -144,7 +181,13 @@ func TestGoldenReports(t *testing.T) {
 				t.Fatal(err)
 			}
 			role, _ := events.ParseRole(who.Role)
-			got := verdictOf(&reader{role, who.ID, trust}, must(t)(os.ReadFile(path))).marshal(t)
+			pinned := trust
+			if own, err := os.ReadFile(filepath.Join(reportVectors, name+".trust.json")); err == nil {
+				if pinned, err = verifier.ParseTrust(own); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got := verdictOf(&reader{role: role, id: who.ID, trust: pinned, others: who.Others, previous: who.Previous}, must(t)(os.ReadFile(path))).marshal(t)
 			if diff := cmp.Diff(string(want), string(got)); diff != "" {
 				t.Errorf("verdict (-committed +given):\n%s", diff)
 			}
@@ -159,10 +202,10 @@ func addReports(t *testing.T, trustFile string) {
 	for name, g := range goldenReports {
 		path := filepath.Join(reportVectors, name)
 		s := newStandard(t)
-		r := &reader{g.role, g.id, s.trust()}
+		r := &reader{role: g.role, id: g.id, trust: s.trust()}
 		file := g.tell(s, r)
 		if diff := cmp.Diff(newStandard(t).trust(), r.trust); diff != "" {
-			t.Fatalf("%s needs another trust file:\n%s", name, diff)
+			addFile(t, path+".trust.json", r.trust.Marshal())
 		}
 		if addFile(t, path+".sharetrail", file) {
 			addFile(t, path+".json", verdictOf(r, file).marshal(t))

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -21,14 +22,17 @@ var ErrTrust = errors.New("malformed trust file")
 // Trust is what a reader pins out of band: the keys of one ledger, its first
 // leaf, and the policy on who must have cosigned.
 type Trust struct {
-	Suite        int         `json:"suite"`
-	Origin       string      `json:"origin"`
-	Log          string      `json:"log"`    // vkey that signs checkpoints
-	Policy       string      `json:"policy"` // c2sp.org/tlog-policy
-	VRF          events.Hash `json:"vrf"`
-	Genesis      events.Hash `json:"genesis"` // leaf hash of leaf 0
-	Report       string      `json:"report"`  // vkey that signs reports
-	Predecessors []string    `json:"predecessors"`
+	Suite   int         `json:"suite"`
+	Origin  string      `json:"origin"`
+	Log     string      `json:"log"`    // vkey that signs checkpoints
+	Policy  string      `json:"policy"` // c2sp.org/tlog-policy
+	VRF     events.Hash `json:"vrf"`
+	Genesis events.Hash `json:"genesis"` // leaf hash of leaf 0
+	Report  string      `json:"report"`  // vkey that signs reports
+	// Predecessors are the canonical trust files of the ledgers that this one
+	// continues, the oldest first, each with no predecessors of its own: the list
+	// says them.
+	Predecessors []string `json:"predecessors"`
 }
 
 // NoQuorum is the policy of a ledger that nobody else watches yet.
@@ -87,10 +91,67 @@ func ParseTrust(b []byte) (*Trust, error) {
 		return nil, ErrTrust
 	}
 	if t.Suite != 1 || !validVRFKey(t.VRF) || t.Genesis.IsZero() ||
-		t.Predecessors == nil || len(t.Predecessors) != 0 || t.Policy != NoQuorum(t.Log) {
+		t.Predecessors == nil || len(t.Predecessors) > maxPredecessors {
 		return nil, ErrTrust
 	}
+	// A policy has one spelling too. It names this log alone, and nobody as a cosigner
+	// who signs for the ledger.
+	policy, err := ParsePolicy(t.Policy)
+	if err != nil || policy.String() != t.Policy || len(policy.Logs) != 1 || policy.Logs[0].Key != t.Log || policy.cosignedBy(publicKey(reportKey)) {
+		return nil, ErrTrust
+	}
+	origins := []string{t.Origin}
+	for _, text := range t.Predecessors {
+		before, err := ParseTrust([]byte(text))
+		if err != nil || len(before.Predecessors) > 0 || string(before.Canonical()) != text || slices.Contains(origins, before.Origin) {
+			return nil, ErrTrust
+		}
+		origins = append(origins, before.Origin)
+	}
 	return t, nil
+}
+
+// policy is that of a trust file that [ParseTrust] took, or of one made here.
+func (t *Trust) policy() *Policy {
+	p, err := ParsePolicy(t.Policy)
+	if err != nil {
+		return &Policy{Quorum: "a policy that cannot be read"} // which nobody meets
+	}
+	return p
+}
+
+// publicKey is the key in the last part of a vkey, without its type.
+func publicKey(encoded string) []byte {
+	raw, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || len(raw) == 0 {
+		return nil
+	}
+	return raw[1:]
+}
+
+// maxPredecessors bounds how many ledgers one continues: two lifetimes of yearly
+// ones.
+const maxPredecessors = 200
+
+// Ledgers returns what is pinned of each ledger of the chain, the oldest first;
+// the last is t itself. t must be one that [ParseTrust] accepts.
+func (t *Trust) Ledgers() []*Trust {
+	var all []*Trust
+	for _, text := range t.Predecessors {
+		before := new(Trust)
+		if err := json.Unmarshal([]byte(text), before); err != nil {
+			panic(err) // ParseTrust has parsed it
+		}
+		all = append(all, before)
+	}
+	return append(all, t)
+}
+
+// Succeed returns the list of predecessors of the ledger that continues t's.
+func (t *Trust) Succeed() []string {
+	alone := *t
+	alone.Predecessors = []string{}
+	return append(slices.Clone(t.Predecessors), string(alone.Canonical()))
 }
 
 // parseKey reads a vkey, in its one spelling: the note library takes digits of

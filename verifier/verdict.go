@@ -1,7 +1,6 @@
 package verifier
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/sharetrail/sharetrail/events"
@@ -13,24 +12,56 @@ type Verdict struct {
 	Pinned      bool // the reader brought a trust file; if not, nobody vouches for anything here
 	Origin      string
 	Role        events.Role
-	ID          string // as the rules spell it
+	IDs         []string // as the rules spell them
 	Size        uint64
 	StateTimeMS uint64
-	Enrolled    bool
-	Sentence    string
-	Limit       string // the limiting sentence; always shown with Sentence
-	Entries     []ShownEntry
-	Checks      []Check
-	NotShown    []string
-	Statement   Statement // by the operator; proven by nothing
+	// Of the cosigners that the trust file pins: whether witnesses and auditors must be
+	// among them, in every ledger of the chain, and since when the quorum had seen the
+	// last state and none newer, in POSIX seconds; 0 without a quorum.
+	Witnessed, Audited bool
+	SeenAt             uint64
+	Enrolled           bool // something stands under one of the names, now or before
+	Copy               bool // inclusion only: it says nothing of what is not shown
+	Closed             bool // the ledger ended, and Successor goes on if it names one
+	Successor          string
+	Chain              int // ledgers, if there are more than one
+	Extends            []Checkpoint
+	Filter             *Filter
+	Filtered           uint64 // entries proven and not shown
+	Sentence           string
+	Limit              string // the limiting sentence; always shown with Sentence
+	Names              []ShownName
+	Entries            []ShownEntry
+	Checks             []Check
+	NotShown           []string
+	Statement          Statement // by the operator; proven by nothing
+	// Open are the sequences that go on, with their handles: secrets, shown to nobody.
+	Open []OpenSequence `json:"-"`
 }
 
 // Check is one thing that was checked and held.
 type Check struct{ Name, Detail string }
 
+// ShownName is what a ledger holds under one name.
+type ShownName struct {
+	ID        string
+	Origin    string
+	Sequences []ShownSequence `json:",omitempty"`
+}
+
+// ShownSequence is one generation of a name.
+type ShownSequence struct {
+	Number  uint64
+	BeganMS uint64
+	EndedMS uint64 `json:",omitempty"` // 0 if it goes on
+	Ended   string `json:",omitempty"` // erased or rotated
+	Primary string `json:",omitempty"` // of an alias: the name it stands for
+	Entries uint64
+}
+
 // ShownEntry is the content of an entry, from opened commitments only.
 type ShownEntry struct {
-	Number  uint64 // from 0
+	Number  uint64 // from 0, among those that are shown
 	Index   uint64
 	ID      events.ID
 	TimeMS  uint64
@@ -40,33 +71,38 @@ type ShownEntry struct {
 	// About is the number of the earlier entry that this one is about, such as the
 	// share that it amends or retracts; nil if it stands for itself.
 	About *uint64 `json:",omitempty"`
+	// Header is the leaf that holds what was recorded, if the party's own leaf, Index,
+	// continues that one; ID is its event's, too.
+	Header *uint64 `json:",omitempty"`
+	// Sealed says since when the record was under seal, if it was until now.
+	Sealed *ShownSeal `json:",omitempty"`
+	Name   string     `json:",omitempty"` // under which it stands, if not the first that was asked for
+	Origin string     `json:",omitempty"` // of its ledger, if not the last of the chain
 }
 
-// conclude words the verdict. It speaks of the time before the state: an entry
-// may still be recorded in the state's own minute, after it.
-func (v *Verdict) conclude() {
-	id := Plain(v.ID)
-	before := time.UnixMilli(int64(v.StateTimeMS)).UTC().Format("2006-01-02 15:04 UTC")
-	switch {
-	case !v.Enrolled:
-		v.Sentence = fmt.Sprintf("VERIFIED: the ledger %s holds nothing about %s before %s.", v.Origin, id, before)
-	case len(v.Entries) == 1:
-		v.Sentence = fmt.Sprintf("VERIFIED: 1 entry about %s in the ledger %s before %s; it is in the log, and the index shows no other.",
-			id, v.Origin, before)
-	default:
-		v.Sentence = fmt.Sprintf("VERIFIED: %d entries about %s in the ledger %s before %s; each is in the log, and the index shows no other.",
-			len(v.Entries), id, v.Origin, before)
+// ShownSeal is where and when a record was recorded that was under seal since.
+type ShownSeal struct {
+	Index  uint64 // its leaf
+	TimeMS uint64
+}
+
+func (s *sequence) shown() ShownSequence {
+	out := ShownSequence{Number: s.number, BeganMS: s.timeMS, Primary: s.primary.String(), Entries: s.count}
+	if s.closed != nil {
+		out.EndedMS, out.Ended = s.closed.timeMS, reasonWord(s.closed.reason)
 	}
-	v.Limit = "Included; completeness not audited; not witnessed."
-	v.NotShown = []string{
-		"that an independent auditor replayed the index: the trust file pins none, so a false index would not be noticed here",
-		"that independent witnesses saw this checkpoint: the trust file pins none, so another reader could have been shown another history",
-		"other names of this party (aliases), erased or rotated sequences, and sealed entries: not in this version of the format",
-		"that the times of recording are right: they are the ledger's own clock",
-		"that every real share was recorded, or recorded about the right person: no log can show that",
+	return out
+}
+
+func reasonWord(reason uint8) string {
+	if reason == ClosedErased {
+		return "erased"
 	}
-	if !v.Pinned {
-		v.Sentence = "Consistent with itself; issuer NOT checked. Pin the ledger's trust file (--trust FILE) and check again."
-		v.NotShown = append([]string{"who made this file: it was checked against keys that it brings itself, which anybody can make"}, v.NotShown...)
-	}
+	return "rotated"
+}
+
+func day(ms uint64) string { return time.UnixMilli(int64(ms)).UTC().Format(time.DateOnly) }
+
+func minute(ms uint64) string {
+	return time.UnixMilli(int64(ms)).UTC().Format("2006-01-02 15:04 UTC")
 }

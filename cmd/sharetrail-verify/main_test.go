@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -87,20 +88,40 @@ func TestGoldenExits(t *testing.T) {
 		case bytes.Contains(want, []byte(`"error"`)):
 			code = unusable
 		}
-		id, role := "email:ada@example.com", "subject"
-		switch filepath.Base(file) {
-		case "nobody.sharetrail":
-			id = "email:nobody@example.com"
-		case "recipient.sharetrail":
-			id, role = "org:northwind", "recipient"
+		var who struct {
+			Role, ID, Previous string
+			Others             []string
+		}
+		if err := json.Unmarshal(want, &who); err != nil {
+			t.Fatal(err)
+		}
+		trust := filepath.Join(golden, "trust.json")
+		if own := strings.TrimSuffix(file, ".sharetrail") + ".trust.json"; exists(own) {
+			trust = own
+		}
+		args := []string{"report", "--trust", trust, "--role", who.Role}
+		for _, id := range append([]string{who.ID}, who.Others...) {
+			args = append(args, "--id", id)
+		}
+		if who.Previous != "" {
+			kept := filepath.Join(t.TempDir(), "kept")
+			if err := os.WriteFile(kept, []byte(who.Previous), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			args = append(args, "--previous", kept)
 		}
 		var stdout, stderr bytes.Buffer
-		got := run([]string{"report", "--trust", filepath.Join(golden, "trust.json"), "--id", id, "--role", role, file}, &stdout, &stderr, clock)
+		got := run(append(args, file), &stdout, &stderr, clock)
 		if got != code || (code == verified) != strings.HasPrefix(stdout.String(), "VERIFIED") ||
 			(code == refuted) != strings.HasPrefix(stdout.String(), "REFUTED") || (code == unusable) == (stderr.Len() == 0) {
 			t.Errorf("%s: exit %d, want %d\n%s%s", filepath.Base(file), got, code, &stdout, &stderr)
 		}
 	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // TestHugeFiles: a file that never ends is not read to its end.

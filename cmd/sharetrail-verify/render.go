@@ -19,6 +19,7 @@ func render(w io.Writer, v *verifier.Verdict, now time.Time) {
 	if state := time.UnixMilli(int64(v.StateTimeMS)); state.After(now.Add(24 * time.Hour)) {
 		fmt.Fprintf(w, "CAUTION: the ledger dates this later than your clock, which says %s; one of the two is wrong.\n", minute(now.UTC()))
 	}
+	renderNames(w, v)
 	for _, e := range v.Entries {
 		renderEntry(w, e)
 	}

@@ -29,8 +29,11 @@ func renderEntry(w io.Writer, e verifier.ShownEntry) {
 		renderShare(w, e, events.ShareIn(event))
 		line(w, "possible", fmt.Sprintf("the data may have been shared between %s and %s", shown(event.Period.From), shown(event.Period.To)))
 		renderRecord(w, e, &event.DisclosureRecorded)
+	case *events.Unsealed:
+		renderUnsealed(w, e, event)
 	default:
 		head(w, e, headline(e.Event))
+		renderSince(w, e.Sealed)
 		renderFacts(w, e.Event)
 		if e.Private != nil {
 			renderPrivate(w, e.Private)
@@ -103,6 +106,16 @@ func headline(e events.Event) string {
 		return "The consent was withdrawn"
 	case *events.ConsentExpired:
 		return "The consent expired"
+	case *events.Closed:
+		return "This sequence ended; the next one goes on from here"
+	case *events.SealRecorded:
+		return "A step in the life of a seal"
+	case *events.EventUnsealed:
+		return "UNSEALED: the law delayed notice of this until now"
+	case *events.ClosureRequested:
+		return "REQUEST to erase the person, or to give them another key"
+	case *events.ClosureDeclined:
+		return "The request was declined"
 	}
 	return verifier.Plain(e.Type())
 }
@@ -133,6 +146,15 @@ func renderFacts(w io.Writer, e events.Event) {
 	case *events.SeriesClosed:
 		renderProgress(w, e.Progress)
 		line(w, "because", e.Closing.Reason)
+	case *events.ClosureRequested:
+		line(w, "for", words(e.Closure.Action))
+		line(w, "because", words(e.Closure.Ground))
+		line(w, "when", e.Closure.At)
+		line(w, "until", e.Closure.Until)
+		line(w, "by", e.Closure.By)
+	case *events.ClosureDeclined:
+		line(w, "when", e.Declining.At)
+		line(w, "because", e.Declining.Reason)
 	case *events.StatementPublished:
 		renderDocument(w, e.Document)
 	case *events.TaxonomyReleased:
@@ -147,6 +169,11 @@ func renderFacts(w io.Writer, e events.Event) {
 		renderChoice(w, e.Choice, nil)
 	case *events.ConsentExpired:
 		renderChoice(w, e.Choice, nil)
+	case *events.SealRecorded:
+		renderSeal(w, e)
+	case *events.EventUnsealed:
+		renderUnsealing(w, e.Unsealing)
+		renderInner(w, e.Record)
 	default:
 		renderTold(w, e)
 	}

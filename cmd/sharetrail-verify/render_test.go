@@ -42,6 +42,9 @@ func TestEveryField(t *testing.T) {
 		t.Errorf("only %d fields", n)
 	}
 	for _, typ := range events.Types() {
+		if typ == events.TypeRecordContinued {
+			continue // what is printed is the event that it continues
+		}
 		for _, path := range eventstest.Leaves(reflect.TypeOf(empty(t, typ)).Elem()) {
 			n++
 			e := verifier.ShownEntry{Event: empty(t, typ)}

@@ -125,13 +125,13 @@ func reports(b *testing.B, in *instance, people []string) {
 			b.Fatal(err)
 		}
 		began := time.Now()
-		report, err := in.reports.Write(b.Context(), verifier.Query{Role: events.RoleSubject, ID: id})
+		report, err := in.reports.Write(b.Context(), verifier.Query{Role: events.RoleSubject, IDs: []events.Identity{id}})
 		if err != nil {
 			b.Fatal(err)
 		}
 		took[i] = time.Since(began)
 		began = time.Now()
-		if _, err := verifier.CheckReport(report.File, events.RoleSubject, id.String(), in.reports.Trust); err != nil {
+		if _, err := verifier.CheckReport(report.File, verifier.About(events.RoleSubject, id.String()), in.reports.Trust()); err != nil {
 			b.Fatal(err)
 		}
 		verified[i] = time.Since(began)
@@ -205,10 +205,11 @@ func startBench(b *testing.B, dir string) (in *instance, stop func()) {
 func size(b *testing.B, dir string) (bytes int64) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.db*"))
 	views, verr := filepath.Glob(filepath.Join(dir, "views", "*.db*"))
-	if err := errors.Join(err, verr); err != nil {
+	labels, lerr := filepath.Glob(filepath.Join(dir, "index", "*"))
+	if err := errors.Join(err, verr, lerr); err != nil {
 		b.Fatal(err)
 	}
-	for _, f := range append(files, views...) {
+	for _, f := range slices.Concat(files, views, labels) {
 		info, err := os.Stat(f)
 		if err != nil {
 			b.Fatal(err)

@@ -180,7 +180,7 @@ func (b *bencher) reports(ctx context.Context) error {
 			return err
 		}
 		began = time.Now()
-		if _, err := verifier.CheckReport(file, events.RoleSubject, id, trust); err != nil {
+		if _, err := verifier.CheckReport(file, verifier.About(events.RoleSubject, id), trust); err != nil {
 			return err
 		}
 		checking = append(checking, time.Since(began))

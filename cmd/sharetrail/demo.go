@@ -73,9 +73,12 @@ func demo(ctx context.Context, out io.Writer, f demoFlags) error {
 		return err
 	}
 	defer cleanup()
+	watchers := &neighbours{dir: filepath.Join(f.data, "demo-neighbours"), tiles: filepath.Join(f.data, tilesName), verify: verify}
+	defer watchers.stop()
 	in, err := openInstance(ctx, instanceConfig{
 		dir: f.data, id: demoID, origin: demoOrigin, create: true, log: log, eventStore: f.eventStore, logServer: f.logServer, views: f.views,
 		network: f.network,
+		locked:  watchers.again, // what they have seen is compared when the ledger is opened
 	})
 	if err != nil {
 		return err
@@ -85,13 +88,16 @@ func demo(ctx context.Context, out io.Writer, f demoFlags) error {
 	if err := names.write(f.data); err != nil {
 		return errors.Join(err, in.close())
 	}
+	if err := watchers.first(ctx, in.ledger.Trust().Marshal()); err != nil {
+		return errors.Join(err, in.close())
+	}
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	g, running := errgroup.WithContext(running)
 	g.Go(func() error { return in.run(running) })
 	g.Go(func() error {
 		defer stop()
-		s := &story{out: out, dir: f.data, client: api.NewClient(f.data), verify: verify}
+		s := &story{out: out, dir: f.data, client: api.NewClient(f.data), verify: verify, watchers: watchers}
 		if err := s.tell(running); err != nil || !f.serve {
 			return err
 		}
@@ -107,10 +113,11 @@ func demo(ctx context.Context, out io.Writer, f demoFlags) error {
 
 // story is the demo as a user of the API sees it.
 type story struct {
-	out    io.Writer
-	dir    string
-	client *api.Client
-	verify []string // how to run sharetrail-verify
+	out      io.Writer
+	dir      string
+	client   *api.Client
+	verify   []string // how to run sharetrail-verify
+	watchers *neighbours
 }
 
 func (s *story) say(format string, args ...any) { fmt.Fprintf(s.out, format+"\n", args...) }
@@ -121,6 +128,9 @@ func (s *story) tell(ctx context.Context) error {
 		return err
 	}
 	s.say("Ledger %s in %s: %d leaves accepted, %d published.\n", before.Origin, s.dir, before.Accepted, before.Published)
+	if err := s.watched(ctx); err != nil {
+		return err
+	}
 	if err := s.record(ctx); err != nil {
 		return err
 	}

@@ -26,13 +26,17 @@ type door struct {
 
 // openAPI opens the actors' file, and the socket for the owner.
 func (in *instance) openAPI(ctx context.Context, reports *projections.Reports) (err error) {
-	if in.actors, err = actor.Open(ctx, filepath.Join(in.dir, "actors.db"), time.Now); err != nil {
+	if in.actors, err = actor.Open(ctx, filepath.Join(in.dir, "actors.db"), in.now); err != nil {
 		return err
 	}
 	in.onClose(in.actors.Close)
+	files := &api.Files{Dir: filepath.Join(in.dir, "reports"), Keys: reports.Rows}
+	if err := files.Sweep(ctx); err != nil {
+		return err
+	}
 	in.handler = api.Handler(api.Config{
 		Ledger: in.ledger, Runner: in.runner, Reports: reports, Events: in.events,
-		Files:  &api.Files{Dir: filepath.Join(in.dir, "reports")},
+		Files:  files,
 		Book:   &api.AddressBook{Path: filepath.Join(in.dir, "recipients.json")},
 		Actors: in.actors,
 		Logger: in.log.Named("api"),
@@ -41,7 +45,7 @@ func (in *instance) openAPI(ctx context.Context, reports *projections.Reports) (
 	if err != nil {
 		return err
 	}
-	in.addDoor(&http.Server{Handler: api.Owner(in.handler), ReadHeaderTimeout: 10 * time.Second}, listener)
+	in.addDoor(&http.Server{Handler: api.Owner(in.handler, in.actors, in.log.Named("api")), ReadHeaderTimeout: 10 * time.Second}, listener)
 	return nil
 }
 
@@ -53,7 +57,7 @@ func (in *instance) openNetwork(ctx context.Context, f listenFlags) error {
 	}
 	log := in.log.Named("network")
 	server := networkServer(ui.Handler(ui.Config{
-		API: in.handler, Actors: in.actors, Logger: log, Now: time.Now, Secure: f.cert != "",
+		API: in.handler, Actors: in.actors, Logger: log, Now: in.now, Secure: f.cert != "",
 	}))
 	// What strangers do wrong is their affair, and nobody's name is in it.
 	server.ErrorLog, err = zap.NewStdLogAt(log, zap.DebugLevel)

@@ -17,10 +17,13 @@ import (
 var cures = map[string]string{
 	"events.db":        "it is a source of truth: restore it from its backup, and keys.db of the same day with it",
 	"keys.db":          "it is a source of truth: restore it and wrap.key from their backup",
+	"holds.db":         "it is a source of truth: restore the newest copy of it",
 	"log.db":           "stop, delete it and its -wal: the next start makes it again from the stream, with the same roots",
 	"state.db":         "stop, delete it and its -wal: the next start folds it again from the stream",
+	"index":            "stop, delete the directory index: the next start builds it again",
 	"events-groups.db": "stop, delete it and its -wal: persistent subscriptions of other programs begin again, no event is lost",
 	"actors.db":        "stop, delete it and its -wal, and add the actors anew, under other names: their tokens end",
+	"tiles":            "stop, delete the directory tiles: the next start makes it again from the stream, with the same bytes",
 	"views":            "stop, delete the directory views: the next start projects it again from the stream",
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/sharetrail/sharetrail/internal/keystore"
 	"github.com/sharetrail/sharetrail/internal/sqlite"
 	"github.com/sharetrail/sharetrail/ledger"
+	"github.com/sharetrail/sharetrail/ledger/tiles"
 	"github.com/sharetrail/sharetrail/ledger/trillianlog"
 	trilliandb "github.com/sharetrail/sharetrail/ledger/trillianlog/embedded"
 )
@@ -26,8 +27,8 @@ func fsckCommand() *cobra.Command {
 		Long: `Checks the data directory of a ledger that is not running. The stream and the
 keystore are the sources of truth; from them it computes the leaves, the label
 index, the tree and the read model again, and compares each with what is stored:
-every state leaf, every leaf and node in Trillian, every published checkpoint,
-every row. Before that it reads each file whole, for pages and indices that are
+every state leaf, every leaf and node in Trillian, every tile, every published
+checkpoint, every row. Before that it reads each file whole, for pages and indices that are
 damaged, and it names the file and what to do.
 
 It changes nothing. Exits with 1 and names the first difference if there is one.`,
@@ -49,7 +50,9 @@ It changes nothing. Exits with 1 and names the first difference if there is one.
 // Checked is what fsck found.
 type Checked struct {
 	ledger.Verified
-	Rows uint64 `json:"rows"`
+	// Rows is told to nobody: beside the number of events it would say how many of
+	// them are in nobody's rows.
+	Rows uint64 `json:"-"`
 	// RowsElsewhere says that the rows are in PostgreSQL, and were not compared.
 	RowsElsewhere bool   `json:"rows_elsewhere,omitempty"`
 	Difference    string `json:"difference,omitempty"`
@@ -59,7 +62,7 @@ type Checked struct {
 // other error is one of reading.
 var differences = []error{
 	ledger.ErrCorrupt, sqlite.ErrDiffers, trillianlog.ErrDamaged, trillianlog.ErrMismatch, trillianlog.ErrBeyond,
-	errIncomplete, sqlite.ErrDamaged, trilliandb.ErrDamaged, keystore.ErrCannotOpen,
+	errIncomplete, sqlite.ErrDamaged, trilliandb.ErrDamaged, keystore.ErrCannotOpen, keystore.ErrHolds, tiles.ErrLost,
 }
 
 // errIncomplete says that a file is missing which a start would make again.
@@ -84,7 +87,7 @@ func tellChecked(out io.Writer, c Checked, err error, asJSON bool) error {
 		fmt.Fprintf(out, "Same: %d events, %d leaves in the log, %d checkpoints. The read model is in PostgreSQL and was not compared; \"sharetrail views rebuild\" builds it anew.\n",
 			c.Events, c.Logged, c.Checkpoints)
 	default:
-		fmt.Fprintf(out, "Same: %d events, %d leaves in the log, %d checkpoints, %d rows in the read model.\n", c.Events, c.Logged, c.Checkpoints, c.Rows)
+		fmt.Fprintf(out, "Same: %d events, %d leaves in the log, %d checkpoints, and every row in the read model.\n", c.Events, c.Logged, c.Checkpoints)
 	}
 	if c.Difference != "" {
 		return errNo
@@ -136,8 +139,11 @@ func fsck(ctx context.Context, cfg instanceConfig) (c Checked, err error) {
 	bar := newBar(int64(head)+1, "comparing", "events")
 	defer bar.Finish()
 	c.Verified, err = ledger.Verify(ctx, ledger.Config{
-		ID: cfg.id, Store: store, Log: trees, Keys: keys, State: filepath.Join(in.dir, "state.db"), Logger: in.log.Named("ledger"),
+		ID: cfg.id, Store: store, Log: trees, Keys: keys, State: filepath.Join(in.dir, "state.db"), Index: filepath.Join(in.dir, "index"), Tiles: in.tilesDir(), Logger: in.log.Named("ledger"),
 	}, func(n uint64) { bar.Set64(int64(n)) })
+	if errors.Is(err, tiles.ErrLost) {
+		return c, fmt.Errorf("%w; %s", err, cure("tiles"))
+	}
 	if err != nil {
 		return c, err
 	}

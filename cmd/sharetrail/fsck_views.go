@@ -79,6 +79,7 @@ func projectTo(ctx context.Context, dir string, keys *keystore.Store, do func(*p
 
 // projectAgain projects the first events of the stream.
 func projectAgain(ctx context.Context, m *projections.ReadModel, store ledger.Store, stream string, count uint64) error {
+	m.ReadHeaders(store, stream)
 	var page []events.Recorded
 	for e, err := range store.Read(ctx, stream, 0, count) {
 		if err != nil {

@@ -70,7 +70,7 @@ func move(t *testing.T, dir, name, disk string) {
 func TestDiskFull(t *testing.T) {
 	for name, refuses := range map[string]bool{
 		"events.db": true, "keys.db": true, "log.db": true,
-		"state.db": false, "views": false, // which cost time only: recording goes on
+		"state.db": false, "index": false, "views": false, // which cost time only: recording goes on
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -7,16 +7,21 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/verifier"
 )
 
 func initCommand() *cobra.Command {
 	var f dataFlags
 	var s settings
+	var publication string
 	var asJSON bool
+	var before string
+	var authorities []string
 	cmd := &cobra.Command{
 		Use:   "init --id NAME --origin HOST/NAME",
 		Short: "Make a new ledger in a data directory",
@@ -24,10 +29,26 @@ func initCommand() *cobra.Command {
 
 The id names its streams in the event store. The origin is its public name: it
 stands in every checkpoint and report and never changes, so begin it with a host
-name that stays yours, and make it another one for each ledger.`,
+name that stays yours, and make it another one for each ledger.
+
+With --predecessor it continues a ledger that was closed and named it: its first
+leaf repeats the last checkpoint of that one, whose data directory stays where it
+is, so that reports cover both.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return initLedger(cmd.Context(), cmd.OutOrStdout(), &f, s, asJSON)
+			if before != "" {
+				if err := s.check(); err != nil {
+					return err
+				}
+				var err error
+				if s.Predecessor, err = readPredecessor(cmd.Context(), before, s.Origin, &f); err != nil {
+					return err
+				}
+			}
+			if publication != events.PublicationRestricted && publication != events.PublicationPublic {
+				return &events.FieldError{Field: "--publication", Rule: "must be restricted or public", Next: "leave it out for restricted"}
+			}
+			return initLedger(cmd.Context(), cmd.OutOrStdout(), &f, s, authorities, publication == events.PublicationPublic, asJSON)
 		},
 	}
 	f.register(cmd)
@@ -36,12 +57,20 @@ name that stays yours, and make it another one for each ledger.`,
 	cmd.Flags().StringVar(&s.EventStore, "eventstore", "", "`connection` string of an EventStoreDB, instead of the embedded one")
 	cmd.Flags().StringVar(&s.Views, "views", "", "`URL` of a PostgreSQL for the read models, such as postgres://user@host/database, instead of files")
 	cmd.Flags().StringVar(&s.Trillian, "trillian", "", "`host:port` of a Trillian log server, instead of the embedded one")
+	cmd.Flags().StringVar(&before, "predecessor", "", "data `directory` of the closed ledger that this one continues")
+	cmd.Flags().StringArrayVar(&authorities, "authority", nil, "`namespace:local` of somebody under whose orders records can be sealed; repeat for several. They never change")
+	cmd.Flags().StringVar(&publication, "publication", events.PublicationRestricted,
+		"restricted: auditors read the log, what is recorded is published each second; public: everybody does, and it is published each minute; for ever")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "answer in JSON")
 	return cmd
 }
 
-func initLedger(ctx context.Context, out io.Writer, f *dataFlags, s settings, asJSON bool) error {
+func initLedger(ctx context.Context, out io.Writer, f *dataFlags, s settings, authorities []string, public, asJSON bool) error {
 	if err := s.check(); err != nil {
+		return err
+	}
+	authorities, err := parseAuthorities(authorities)
+	if err != nil {
 		return err
 	}
 	log, err := newLogger(f.logLevel)
@@ -55,7 +84,7 @@ func initLedger(ctx context.Context, out io.Writer, f *dataFlags, s settings, as
 	}
 	in, err := openInstance(ctx, instanceConfig{
 		dir: f.data, id: s.ID, origin: s.Origin, create: true, log: log, eventStore: s.EventStore, logServer: s.Trillian, views: s.Views,
-		patience: f.patience,
+		patience: f.patience, predecessor: s.Predecessor, authorities: authorities, public: public,
 	})
 	if err != nil {
 		return err
@@ -74,4 +103,22 @@ func initLedger(ctx context.Context, out io.Writer, f *dataFlags, s settings, as
 	}
 	fmt.Fprintf(out, "Ledger %s in %s.\nFingerprint of its trust file, for letters:\n  %s\n", s.Origin, f.data, trust.Fingerprint())
 	return nil
+}
+
+// parseAuthorities reads the authorities of a new ledger, before anything is made.
+func parseAuthorities(texts []string) (all []string, err error) {
+	for _, text := range texts {
+		id, err := events.ParseIdentity(events.DefaultRules().Identities, text)
+		if fe := (*events.FieldError)(nil); errors.As(err, &fe) {
+			fe.Field = "--authority"
+		}
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(all, id.String()) {
+			return nil, &events.FieldError{Field: "--authority", Rule: "names somebody twice", Next: "name each authority once"}
+		}
+		all = append(all, id.String())
+	}
+	return all, nil
 }

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/events/embedded"
 	"github.com/sharetrail/sharetrail/events/esdb"
 	"github.com/sharetrail/sharetrail/internal/actor"
@@ -52,6 +53,7 @@ type instance struct {
 	events      *esdb.Store
 	nodeAddress string // of the event store, for other programs; mostly empty
 	log         *zap.Logger
+	now         func() time.Time
 	closers     []func() error
 }
 
@@ -60,6 +62,9 @@ type instanceConfig struct {
 	id     string // of a new ledger
 	origin string // of a new ledger
 	create bool   // make the ledger if the directory has none
+	// authorities are those under whose orders a new ledger can seal records.
+	authorities []string
+	public      bool // a new ledger publishes its log for everybody
 	// private serves on a socket that only this process knows: a verb's own server
 	// ends with the verb, and nobody else must come to depend on it.
 	private bool
@@ -70,17 +75,25 @@ type instanceConfig struct {
 	network    listenFlags // where others than the owner may connect, if anywhere
 	log        *zap.Logger
 	// Addresses of servers that run elsewhere; empty means in this process.
-	eventStore string        // connection string of an EventStoreDB
-	logServer  string        // host:port of a Trillian log server
-	views      string        // URL of the PostgreSQL that holds the read models
-	patience   time.Duration // with a log server that is away; 0 means a minute
+	eventStore  string           // connection string of an EventStoreDB
+	logServer   string           // host:port of a Trillian log server
+	views       string           // URL of the PostgreSQL that holds the read models
+	patience    time.Duration    // with a log server that is away; 0 means a minute
+	predecessor *predecessor     // the ledger that this one continues, if any
+	now         func() time.Time // nil means time.Now
 	// acceptClock vouches for a clock that is far ahead of the last leaf.
 	acceptClock bool
+	// locked is called when this process is the only one on the directory, before
+	// anything is opened; nil means nothing.
+	locked func(ctx context.Context) error
 }
 
 // openInstance opens or creates the ledger in a data directory.
 func openInstance(ctx context.Context, cfg instanceConfig) (*instance, error) {
-	in := &instance{dir: cfg.dir, log: cfg.log}
+	in := &instance{dir: cfg.dir, log: cfg.log, now: cfg.now}
+	if in.now == nil {
+		in.now = time.Now
+	}
 	if err := in.open(ctx, cfg); err != nil {
 		return nil, explain(ctx, in.dir, errors.Join(err, in.close()))
 	}
@@ -99,7 +112,7 @@ func (in *instance) close() error {
 }
 
 func (in *instance) open(ctx context.Context, cfg instanceConfig) error {
-	if err := in.lock(); err != nil {
+	if err := in.openLedger(ctx, cfg); err != nil {
 		return err
 	}
 	in.socket = in.dir
@@ -110,6 +123,30 @@ func (in *instance) open(ctx context.Context, cfg instanceConfig) error {
 		}
 		in.socket = tmp
 		in.onClose(func() error { return os.RemoveAll(tmp) })
+	}
+	reports, err := in.openViews(ctx, cfg, in.keys, in.events)
+	if err != nil {
+		return err
+	}
+	in.reports = reports
+	if reports.Before, err = in.openBefore(cfg); err != nil {
+		return err
+	}
+	if err := in.openAPI(ctx, reports); err != nil {
+		return err
+	}
+	return in.openNetwork(ctx, cfg.network)
+}
+
+// openLedger opens the ledger and what it runs on, and nothing that serves it.
+func (in *instance) openLedger(ctx context.Context, cfg instanceConfig) error {
+	if err := in.lock(); err != nil {
+		return err
+	}
+	if cfg.locked != nil {
+		if err := cfg.locked(ctx); err != nil {
+			return err
+		}
 	}
 	keys, err := in.openKeys(ctx, cfg)
 	if err != nil {
@@ -123,23 +160,23 @@ func (in *instance) open(ctx context.Context, cfg instanceConfig) error {
 	if err != nil {
 		return err
 	}
-	in.ledger, err = ledger.Open(ctx, ledger.Config{
-		ID: cfg.id, Store: store, Log: trees, Keys: keys, State: filepath.Join(in.dir, "state.db"), Tick: cfg.tick,
-		Logger: in.log.Named("ledger"), AcceptClock: cfg.acceptClock,
-	})
-	if err != nil {
+	conf := ledger.Config{
+		ID: cfg.id, Store: store, Log: trees, Keys: keys, State: filepath.Join(in.dir, "state.db"), Tiles: in.tilesDir(), Tick: cfg.tick,
+		Index:  filepath.Join(in.dir, "index"),
+		Logger: in.log.Named("ledger"), AcceptClock: cfg.acceptClock, Now: in.now, Authorities: cfg.authorities, Publication: filepath.Join(in.dir, publicationName),
+	}
+	if cfg.public {
+		conf.Rules = events.DefaultRules()
+		conf.Rules.Publication = events.PublicationPublic
+	}
+	if cfg.predecessor != nil {
+		conf.Predecessor, conf.Predecessors = cfg.predecessor.Checkpoint, cfg.predecessor.Trust
+	}
+	if in.ledger, err = ledger.Open(ctx, conf); err != nil {
 		return err
 	}
 	in.onClose(in.ledger.Close)
-	reports, err := in.openViews(ctx, cfg, keys, store)
-	if err != nil {
-		return err
-	}
-	in.reports = reports
-	if err := in.openAPI(ctx, reports); err != nil {
-		return err
-	}
-	return in.openNetwork(ctx, cfg.network)
+	return nil
 }
 
 // errBusy says that another process works on the data directory.
@@ -299,6 +336,12 @@ func (in *instance) openLog(ctx context.Context, cfg instanceConfig) (*trillianl
 	return trillianlog.Open(ctx, conf)
 }
 
+// tilesName is the directory of the log's tiles.
+const tilesName = "tiles"
+
+// tilesDir is where the log's tiles are written.
+func (in *instance) tilesDir() string { return filepath.Join(in.dir, tilesName) }
+
 // openRemoteLog waits for a log server that is away, but not for ever.
 func openRemoteLog(ctx context.Context, conf trillianlog.Config, address string, patience time.Duration) (*trillianlog.Log, error) {
 	hint := time.AfterFunc(2*time.Second, func() {
@@ -360,6 +403,7 @@ func (in *instance) openViews(ctx context.Context, cfg instanceConfig, keys *key
 	if err != nil {
 		return nil, err
 	}
+	model.ReadHeaders(store, in.ledger.Stream())
 	in.onClose(model.Close)
 	if next, err := model.Position(ctx); err != nil {
 		return nil, err
@@ -368,10 +412,10 @@ func (in *instance) openViews(ctx context.Context, cfg instanceConfig, keys *key
 			next, accepted, whereRows(in.dir, cfg.views))
 	}
 	in.runner, err = projections.NewRunner(projections.Config{
-		Source: store, Stream: in.ledger.Stream(), Logger: in.log.Named("projections"),
+		Source: store, Stream: in.ledger.Stream(), Logger: in.log.Named("projections"), Now: in.now,
 		Head: func(context.Context) (uint64, error) { return in.ledger.Status().Accepted, nil },
 	}, model)
 	return &projections.Reports{
-		Prover: in.ledger, Rows: model, Runner: in.runner, Trust: in.ledger.Trust(), Key: secrets.Report, Now: time.Now,
+		Prover: in.ledger, Rows: model, Runner: in.runner, Trust: in.ledger.Trust, Key: secrets.Report, Now: in.now,
 	}, err
 }

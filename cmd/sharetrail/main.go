@@ -31,18 +31,7 @@ func main() {
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	root := &cobra.Command{
-		Use:           "sharetrail",
-		Short:         "A ledger of with whom and why personal data was shared, that anyone can verify",
-		SilenceUsage:  true,
-		SilenceErrors: true,
-	}
-	root.AddCommand(
-		demoCommand(), initCommand(), serveCommand(), statusCommand(),
-		recordCommand(), amendCommand(), retractCommand(), reattributeCommand(), disputeCommand(), acknowledgeCommand(),
-		consentCommand(), statementCommand(), importCommand(), recipientCommand(), registerCommand(), listCommand(), reportCommand(), receiptCommand(), trustCommand(),
-		actorCommand(), viewsCommand(), fsckCommand(), generateCommand(), benchCommand(),
-	)
+	root := rootCommand()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	switch {
@@ -53,4 +42,22 @@ func run(args []string) int {
 	}
 	fmt.Fprintln(os.Stderr, "sharetrail: error:", err)
 	return exitUsage
+}
+
+// rootCommand is the tree of all verbs.
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "sharetrail",
+		Short:         "A ledger of with whom and why personal data was shared, that anyone can verify",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(
+		demoCommand(), initCommand(), serveCommand(), statusCommand(),
+		recordCommand(), amendCommand(), retractCommand(), reattributeCommand(), disputeCommand(), acknowledgeCommand(),
+		eraseCommand(), rotateCommand(), aliasCommand(),
+		consentCommand(), statementCommand(), importCommand(), recipientCommand(), registerCommand(), listCommand(), reportCommand(), receiptCommand(), trustCommand(),
+		actorCommand(), sealCommand(), holdCommand(), policyCommand(), viewsCommand(), closeCommand(), fsckCommand(), generateCommand(), benchCommand(),
+	)
+	return root
 }

@@ -11,13 +11,13 @@ import (
 // may grow fivefold between two collections, because a small one would be collected
 // a hundred times a second while it imports.
 const (
-	leastMemory = 400 << 20
+	leastMemory = 300 << 20
 	collectAt   = 400 // percent
 )
 
-// limitMemory sets the collector's goals unless the operator has set them. The index
-// and the ids of a ledger are in memory: a fixed limit would have the collector work
-// ever harder as it fills, so the limit follows what is in use.
+// limitMemory sets the collector's goals unless the operator has set them. The ids
+// of a ledger and the places of its entries are in memory: a fixed limit would have
+// the collector work ever harder as it fills, so the limit follows what is in use.
 func limitMemory() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)

@@ -12,7 +12,7 @@ import (
 
 // ours are the files and directories of a data directory beside those that cures
 // names. What else lies there is not ours.
-var ours = []string{"wrap.key", settingsName, "recipients.json", "reports", "lock", "format", "run"}
+var ours = []string{"wrap.key", settingsName, publicationName, "recipients.json", "reports", "lock", "format", "run"}
 
 // checkModes refuses a data directory of which other users can read anything: it
 // holds keys, identities and whole shares, and perhaps a password of the event store.
@@ -42,6 +42,9 @@ func checkModes(dir string) error {
 			if count++; count == 1 {
 				wide = fmt.Sprintf("%s (mode %04o)", path, info.Mode().Perm())
 			}
+		}
+		if name == tilesName && info.IsDir() { // many files without secrets; the directory closes them
+			return fs.SkipDir
 		}
 		return nil
 	})

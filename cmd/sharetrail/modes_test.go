@@ -41,12 +41,15 @@ func TestModes(t *testing.T) {
 			}
 		}
 		seen = append(seen, e.Name())
-		return os.Chmod(path, info.Mode())
+		if err := os.Chmod(path, info.Mode()); err != nil || e.Name() != "tiles" {
+			return err
+		}
+		return fs.SkipDir // the log's files have no secrets, and nobody gets into their directory
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"events.db", "keys.db", "wrap.key", "log.db", "state.db", "ledger.json", "views", "catalog.db", "reports"} {
+	for _, name := range []string{"events.db", "keys.db", "holds.db", "wrap.key", "log.db", "state.db", "tiles", "ledger.json", "views", "catalog.db", "reports"} {
 		if !strings.Contains(strings.Join(seen, " "), name) {
 			t.Errorf("%s was not tried: %v", name, seen)
 		}

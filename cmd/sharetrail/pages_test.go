@@ -252,10 +252,10 @@ func testReportPage(t *testing.T, p *process) []string {
 	v.wants(page, "Contoso Parcels (sample)", "a supplier works for the company and needed the data", "4 March 2026", "canary: address for the parcel")
 	at, page := v.post("/report", form)
 	v.wants(page, "Who has the data of", demoSubject, "11 recipients were given personal data, 11 times", "Lakeside Fitness (sample)", "you agreed to it",
-		"VERIFIED: 11 entries about "+demoSubject, "This is the ledger’s own check", "sharetrail-verify report --trust trust.json --id "+demoSubject,
+		"VERIFIED, COMPLETE for everything", ": 11 entries about "+demoSubject, "This is the ledger’s own check", "sharetrail-verify report --trust trust.json --id "+demoSubject,
 		"What is not proven", "that every real share was recorded", p.trust().Fingerprint())
 	_, file := v.get(at + "/file")
-	verdict, err := verifier.CheckReport([]byte(file), events.RoleSubject, demoSubject, p.trust())
+	verdict, err := verifier.CheckReport([]byte(file), verifier.About(events.RoleSubject, demoSubject), p.trust())
 	if err != nil || len(verdict.Entries) != 11 {
 		t.Errorf("the file: %+v, %v", verdict, err)
 	}
@@ -271,7 +271,7 @@ func testReportPage(t *testing.T, p *process) []string {
 	form.Set("subject", "canary.retracted@example.com")
 	_, page = v.post("/report", form)
 	v.wants(page, "Nobody, as it is now known", "1 record was retracted", "Tailspin Support (sample)", "A record was retracted", "recorded in error",
-		`about <a href="#entry-1">entry 1</a>`, `Retracted by <a href="#entry-2">entry 2</a>`, "VERIFIED: 2 entries")
+		`about <a href="#entry-1">entry 1</a>`, `Retracted by <a href="#entry-2">entry 2</a>`, ": 2 entries")
 	if _, page = v.get("/report/" + strings.Repeat("0", 32)); !strings.Contains(page, "Ask for this report again") {
 		t.Errorf("a report of nobody's:\n%s", page)
 	}

@@ -64,6 +64,11 @@ func showPosition(out io.Writer, p api.Position, key string, asJSON bool) error 
 	if _, err := fmt.Fprintf(out, "%s: leaf %d\nid  %s\nkey %s\n", word, p.Index, p.ID, key); err != nil {
 		return err
 	}
+	if p.Parts != nil {
+		if _, err := fmt.Fprintf(out, "and %d continuations for its people\n", p.Parts.Recorded); err != nil {
+			return err
+		}
+	}
 	for _, at := range p.Also {
 		if _, err := fmt.Fprintf(out, "and leaf %d\nid  %s\n", at.Index, at.ID); err != nil {
 			return err

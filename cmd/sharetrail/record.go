@@ -21,6 +21,7 @@ type recordFlags struct {
 	dataFlags
 	key, wait string
 	asJSON    bool
+	people    string // a file
 
 	share    events.DisclosureRecorded
 	reasons  []string
@@ -36,6 +37,11 @@ func recordCommand() *cobra.Command {
 		Short: "Record a share of personal data",
 		Long: `Records one share: who received which data about whom, when and why. The common
 fields have flags; with "-" the whole share is read as JSON from stdin instead.
+
+Many people come in a file (--subjects-file): one a line, as namespace:local or as
+JSON with what is said of each ({"id": ..., "description": ...}). Those who do not
+fit into one event are recorded in continuations of it; if that is interrupted, the
+same command with the same --key goes on where it was.
 
 The answer names the share's id, its leaf, and the key. Repeating a command with
 the same --key and content stores nothing and answers the same, so that a command
@@ -54,6 +60,7 @@ whose outcome is unknown can be repeated.`,
 	f.registerWaiting(cmd)
 	f.registerShare(cmd)
 	cmd.Flags().StringVar(&f.key, "key", "", "idempotency key, one for each share; made up if left out")
+	cmd.Flags().StringVar(&f.people, "subjects-file", "", "`FILE` with whom the share concerns, one a line; - reads stdin")
 	cmd.Flags().StringVar(&f.wait, "wait", "accepted", "what to wait for: accepted or published")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "answer in JSON")
 	return cmd
@@ -93,6 +100,9 @@ func (f *recordFlags) run(cmd *cobra.Command, fromStdin bool) error {
 	if f.key == "" {
 		f.key = uuid.NewString()
 	}
+	if f.people == "-" && fromStdin || f.people != "" && len(f.subjects) > 0 {
+		return &events.FieldError{Field: "--subjects-file", Rule: "cannot stand beside --subject, nor share stdin with the share", Next: "name all of the people in the file"}
+	}
 	var raw json.RawMessage
 	if fromStdin {
 		b, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), 1<<20))
@@ -113,7 +123,11 @@ func (f *recordFlags) run(cmd *cobra.Command, fromStdin bool) error {
 				return err
 			}
 		}
-		p, err := c.RecordJSON(ctx, f.key, f.wait, raw)
+		record := func() (api.Position, error) { return c.RecordJSON(ctx, f.key, f.wait, raw) }
+		if f.people != "" {
+			record = func() (api.Position, error) { return f.recordPeople(ctx, c, cmd.InOrStdin(), raw) }
+		}
+		p, err := record()
 		if err != nil {
 			return err
 		}

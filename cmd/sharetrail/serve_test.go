@@ -160,7 +160,7 @@ func (p *process) report(subject string) *verifier.Verdict {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	v, err := verifier.CheckReport(file, events.RoleSubject, subject, trust)
+	v, err := verifier.CheckReport(file, verifier.About(events.RoleSubject, subject), trust)
 	if err != nil {
 		p.t.Fatal(err)
 	}

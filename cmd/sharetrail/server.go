@@ -56,7 +56,7 @@ func (f *dataFlags) config() (instanceConfig, error) {
 	}
 	return instanceConfig{
 		dir: f.data, id: s.ID, origin: s.Origin, eventStore: s.EventStore, logServer: s.Trillian, views: s.Views, log: log,
-		acceptClock: f.acceptClock, patience: f.patience,
+		acceptClock: f.acceptClock, patience: f.patience, predecessor: s.Predecessor,
 	}, nil
 }
 

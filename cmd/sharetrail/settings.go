@@ -20,9 +20,14 @@ type settings struct {
 	EventStore string `json:"eventstore,omitempty"`
 	Trillian   string `json:"trillian,omitempty"`
 	Views      string `json:"views,omitempty"` // URL of a PostgreSQL; may hold a password
+	// Predecessor is the ledger that this one continues, if any.
+	Predecessor *predecessor `json:"predecessor,omitempty"`
 }
 
 const settingsName = "ledger.json"
+
+// publicationName is the file that says who must have signed what is published.
+const publicationName = "publication.json"
 
 func noLedger(dir string) error {
 	return fmt.Errorf("%s holds no ledger; make one with: sharetrail init --data %s --id NAME --origin HOST/NAME", dir, dir)

@@ -20,6 +20,7 @@ const anyone actor.Role = "anyone"
 var access = map[string][]actor.Role{
 	"record-disclosure":  {actor.Admin, actor.Counsel, actor.Recorder},
 	"record-disclosures": {actor.Admin, actor.Counsel, actor.Recorder},
+	"record-people":      {actor.Admin, actor.Counsel, actor.Recorder},
 	"get-disclosure":     {actor.Admin, actor.Counsel, actor.Recorder, actor.Auditor},
 	"get-receipt":        {actor.Admin, actor.Counsel, actor.Recorder, actor.Auditor},
 
@@ -49,6 +50,13 @@ var access = map[string][]actor.Role{
 	"expire-consent":         {actor.Admin, actor.Counsel, actor.Recorder},
 	"get-record":             {actor.Admin, actor.Counsel, actor.Recorder, actor.Auditor},
 
+	"request-closure":     {actor.Admin, actor.Counsel},
+	"confirm-closure":     {actor.Admin, actor.Counsel},
+	"decline-closure":     {actor.Admin, actor.Counsel},
+	"list-closures":       {actor.Admin, actor.Counsel},
+	"get-erasure-receipt": {actor.Admin, actor.Counsel, actor.Reader},
+	"add-alias":           {actor.Admin, actor.Counsel},
+
 	"query-disclosures": {actor.Admin, actor.Counsel, actor.Reader},
 	"query-consents":    {actor.Admin, actor.Counsel, actor.Reader},
 	"list-documents":    {actor.Admin, actor.Counsel, actor.Recorder, actor.Reader, actor.Auditor},
@@ -57,13 +65,36 @@ var access = map[string][]actor.Role{
 	"write-report": {actor.Admin, actor.Counsel, actor.Reader},
 	"get-report":   {actor.Admin, actor.Counsel, actor.Reader},
 
-	"get-status":     {actor.Admin, actor.Counsel, actor.Recorder, actor.Reader, actor.Auditor},
-	"get-checkpoint": {actor.Admin, actor.Counsel, actor.Recorder, actor.Reader, actor.Auditor},
+	"get-status":     {actor.Admin, actor.Counsel, actor.Recorder, actor.Reader, actor.Auditor, actor.Keyholder},
+	"get-checkpoint": {actor.Admin, actor.Counsel, actor.Recorder, actor.Reader, actor.Auditor, actor.Keyholder},
 	"get-trust":      {anyone},
+	"get-metrics":    {actor.Admin, actor.Auditor},
+	"close-ledger":   {actor.Admin},
+
+	"get-log-checkpoint": {actor.Admin, actor.Counsel, actor.Auditor},
+	"get-tile":           {actor.Admin, actor.Counsel, actor.Auditor},
+	"get-rules":          {actor.Admin, actor.Counsel, actor.Auditor},
+	"get-policy":         {actor.Admin, actor.Auditor},
+	"set-policy":         {actor.Admin},
 
 	"put-recipients":  {actor.Admin, actor.Counsel},
 	"list-recipients": {actor.Admin, actor.Counsel, actor.Recorder},
 	"get-recipient":   {actor.Admin, actor.Counsel, actor.Recorder},
+
+	"seal-record":         {actor.Keyholder},
+	"supplement-seal":     {actor.Keyholder},
+	"extend-seal":         {actor.Keyholder},
+	"review-seal":         {actor.Keyholder},
+	"propose-lifting":     {actor.Keyholder},
+	"lift-seal":           {actor.Keyholder},
+	"list-seals":          {actor.Keyholder},
+	"write-seal-register": {actor.Keyholder},
+
+	"place-hold":      {actor.Keyholder},
+	"propose-release": {actor.Keyholder},
+	"release-hold":    {actor.Keyholder},
+	"list-holds":      {actor.Keyholder},
+	"show-hold":       {actor.Keyholder},
 
 	"list-views":    {actor.Admin, actor.Auditor},
 	"rebuild-views": {actor.Admin},
@@ -89,17 +120,33 @@ func (s *server) authorize(api huma.API) func(huma.Context, func(huma.Context)) 
 	return func(ctx huma.Context, next func(huma.Context)) {
 		operation := ctx.Operation().OperationID
 		a, known := actor.FromContext(ctx.Context())
-		switch {
-		case Allowed(a.Role, operation):
+		p := s.refusal(a, known, operation)
+		if p == nil {
 			next(ctx)
-		case !known:
-			ctx.SetHeader("WWW-Authenticate", challenge)
-			huma.WriteErr(api, ctx, http.StatusUnauthorized, tokenMissing)
-		default:
-			huma.WriteErr(api, ctx, http.StatusForbidden, "the role "+string(a.Role)+" may not do this ("+operation+
-				"); ask an admin for a token whose role is "+orList(access[operation]))
+			return
 		}
+		if p.Status == http.StatusUnauthorized {
+			ctx.SetHeader("WWW-Authenticate", challenge)
+		}
+		huma.WriteErr(api, ctx, p.Status, p.Detail)
 	}
+}
+
+// publicLog are the operations that are anyone's in a ledger that publishes for
+// all.
+var publicLog = []string{"get-log-checkpoint", "get-tile", "get-rules"}
+
+// refusal says why an actor, or nobody known, may not do an operation; nil if they
+// may.
+func (s *server) refusal(a actor.Actor, known bool, operation string) *Problem {
+	switch {
+	case Allowed(a.Role, operation), slices.Contains(publicLog, operation) && s.Ledger.Public():
+		return nil
+	case !known:
+		return newProblem(http.StatusUnauthorized, tokenMissing)
+	}
+	return newProblem(http.StatusForbidden, "the role "+string(a.Role)+" may not do this ("+operation+
+		"); ask an admin for a token whose role is "+orList(access[operation]))
 }
 
 const (

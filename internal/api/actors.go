@@ -9,7 +9,7 @@ import (
 // ActorRequest asks for a new actor.
 type ActorRequest struct {
 	Name string     `json:"name" doc:"1 to 64 lower-case letters, digits and inner hyphens, dots or underscores; never given to anybody else"`
-	Role actor.Role `json:"role" doc:"admin, counsel, recorder, reader or auditor"`
+	Role actor.Role `json:"role" doc:"admin, counsel, recorder, reader, auditor or keyholder"`
 }
 
 // NewActor answers with the token of a new actor.

@@ -44,10 +44,15 @@ type server struct {
 	Config
 	schemas huma.Registry
 	share   *huma.Schema // of Record
+	alone   *huma.Schema // of a share without its people
+	person  *huma.Schema // of decide.Subject
 	subject *huma.Schema // of reportBody
 	entries *huma.Schema // of bookBody
 	actor   *huma.Schema // of ActorRequest
 	name    *huma.Schema // of ActorName
+	ending  *huma.Schema // of CloseRequest
+
+	publication *huma.Schema
 }
 
 // Handler returns the interface. It serves those whom a door let in ([Owner],
@@ -79,9 +84,13 @@ func newAPI(cfg Config) (*http.ServeMux, huma.API) {
 		{Name: "corrections", Description: "Amend, retract, dispute: the record stays, and what became of it stands beside it."},
 		{Name: "recipients", Description: "What recipients are, answer and pass on, in their own registers."},
 		{Name: "consents", Description: "What people agreed or objected to."},
+		{Name: "people", Description: "Other names of a person; their erasure, and another key for them: one actor asks, another confirms."},
 		{Name: "documents", Description: "Statements, taxonomies and profiles, in the controller's register."},
 		{Name: "reports", Description: "What the ledger holds about one person, with proofs."},
+		{Name: "seals", Description: "Records whose notice the law delays. Only those who keep seals can ask; everybody else is answered as if there were none."},
+		{Name: "holds", Description: "What must be kept when people are erased. Only keyholders can ask; nothing that others see tells of it."},
 		{Name: "ledger", Description: "How far the ledger is, and what its readers pin."},
+		{Name: "log", Description: "The log as static files, for auditors and for whoever follows it."},
 		{Name: "actors", Description: "Who may use the network listener, and as what."},
 		{Name: "address book", Description: "Recipients by name. A convenience: no part of the ledger, and nothing here is proven."},
 	}
@@ -91,9 +100,16 @@ func newAPI(cfg Config) (*http.ServeMux, huma.API) {
 	s.schemas = api.OpenAPI().Components.Schemas
 	s.registerShares(api)
 	s.registerCommands(api)
+	s.registerClosures(api)
 	s.registerQueries(api)
 	s.registerReports(api)
+	s.registerSeals(api)
+	s.registerHolds(api)
 	s.registerLedger(api)
+	s.registerFinish(api)
+	s.registerTiles(api, mux)
+	s.registerMetrics(api, mux)
+	s.registerPolicy(api)
 	s.registerViews(api)
 	s.registerBook(api)
 	s.registerActors(api)
@@ -113,6 +129,15 @@ type Position struct {
 	State  string    `json:"state" enum:"accepted,logged,published,projected"`
 	Repeat bool      `json:"repeat,omitempty" doc:"the key was known, with the same content"`
 	Also   []Also    `json:"also,omitempty" doc:"what else the request made, such as the fresh record of a reattribution"`
+	Parts  *Parts    `json:"parts,omitempty" doc:"of a record with more people than fit into one event"`
+}
+
+// Parts says how much is recorded of a record whose people stand in continuations of
+// its event.
+type Parts struct {
+	Recorded uint64 `json:"recorded" doc:"continuations that are accepted"`
+	Of       uint64 `json:"of" doc:"continuations that there will be"`
+	Open     bool   `json:"open" doc:"some are missing: repeat the request with the same key and content, and it goes on"`
 }
 
 // Also is another event that a request made.
@@ -155,14 +180,34 @@ func (s *server) record(ctx context.Context, in *recordInput) (*positionOutput, 
 	if err != nil {
 		return nil, s.problem(err)
 	}
-	if in.Wait == "published" {
-		if _, err := s.Ledger.WaitPublished(ctx, accepted.Index); err != nil {
+	return s.recorded(ctx, accepted, in.Wait)
+}
+
+// recorded answers with the position of a share.
+func (s *server) recorded(ctx context.Context, accepted ledger.Accepted, wait string) (*positionOutput, error) {
+	if wait == "published" {
+		if _, err := s.Ledger.WaitPublished(ctx, max(accepted.Index, accepted.Last)); err != nil {
 			return nil, s.problem(err)
 		}
 	}
-	p := s.position(accepted.ID, accepted.Index)
+	p, err := s.positionOf(ctx, accepted.ID, accepted.Index)
+	if err != nil {
+		return nil, s.problem(err)
+	}
 	p.Repeat = accepted.Repeat
 	return &positionOutput{Location: "/v1/disclosures/" + p.ID.String(), Body: p}, nil
+}
+
+// positionOf is position for any record: one with continuations is as far as the
+// newest of them.
+func (s *server) positionOf(ctx context.Context, id events.ID, index uint64) (Position, error) {
+	spread, ok, err := s.Ledger.SpreadOf(ctx, id)
+	if err != nil || !ok {
+		return s.position(id, index), err
+	}
+	p := s.position(id, spread.Last)
+	p.Index, p.Parts = index, &Parts{spread.Parts, spread.Of, !spread.Complete}
+	return p, nil
 }
 
 func (s *server) position(id events.ID, index uint64) Position {
@@ -193,10 +238,14 @@ type idInput struct {
 	ID events.ID `path:"id" doc:"the id that recording the share answered"`
 }
 
-func (s *server) disclosure(_ context.Context, in *idInput) (*struct{ Body Position }, error) {
+func (s *server) disclosure(ctx context.Context, in *idInput) (*struct{ Body Position }, error) {
 	index, found := s.Ledger.Find(in.ID)
 	if !found {
 		return nil, s.problem(ledger.ErrNoEvent)
 	}
-	return &struct{ Body Position }{s.position(in.ID, index)}, nil
+	p, err := s.positionOf(ctx, in.ID, index)
+	if err != nil {
+		return nil, s.problem(err)
+	}
+	return &struct{ Body Position }{p}, nil
 }

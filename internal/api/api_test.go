@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/internal/actor"
 	"github.com/sharetrail/sharetrail/internal/api"
@@ -36,9 +38,12 @@ type served struct {
 	actors  *actor.Store
 }
 
-func serve(t *testing.T) *served {
+func serve(t *testing.T) *served { return serveAs(t, ledgertest.Config{}) }
+
+// serveAs serves a ledger that differs from the usual one.
+func serveAs(t *testing.T, c ledgertest.Config) *served {
 	t.Helper()
-	l := ledgertest.New(t, ledgertest.Config{})
+	l := ledgertest.New(t, c)
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	secrets, err := l.Keys.Secrets(ctx)
 	if err != nil {
@@ -52,6 +57,7 @@ func serve(t *testing.T) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
+	views.ReadHeaders(l.Store, l.Stream())
 	runner, err := projections.NewRunner(projections.Config{Source: l.Store, Stream: l.Stream()}, views)
 	if err != nil {
 		t.Fatal(err)
@@ -61,13 +67,13 @@ func serve(t *testing.T) *served {
 		t.Fatal(err)
 	}
 	handler := api.Handler(api.Config{
-		Ledger: l.Ledger, Runner: runner, Events: l.Store, Files: &api.Files{Dir: filepath.Join(l.Dir, "reports")},
+		Ledger: l.Ledger, Runner: runner, Events: l.Store, Files: &api.Files{Dir: filepath.Join(l.Dir, "reports"), Keys: views},
 		Book: &api.AddressBook{Path: filepath.Join(l.Dir, "recipients.json")}, Actors: actors,
 		Reports: &projections.Reports{
-			Prover: l.Ledger, Rows: views, Runner: runner, Trust: l.Trust(), Key: secrets.Report, Now: time.Now,
+			Prover: l.Ledger, Rows: views, Runner: runner, Trust: l.Trust, Key: secrets.Report, Now: time.Now,
 		},
 	})
-	server := &http.Server{Handler: api.Owner(handler)}
+	server := &http.Server{Handler: api.Owner(handler, actors, zap.NewNop())}
 	listener, err := api.Listen(ctx, l.Dir)
 	if err != nil {
 		t.Fatal(err)
@@ -309,7 +315,7 @@ func (s *served) report(t *testing.T, subject string) *verifier.Verdict {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := verifier.CheckReport(file, events.RoleSubject, subject, s.ledger.Trust())
+	v, err := verifier.CheckReport(file, verifier.About(events.RoleSubject, subject), s.ledger.Trust())
 	if err != nil {
 		t.Fatal(err)
 	}

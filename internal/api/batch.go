@@ -41,6 +41,8 @@ type RowResult struct {
 	Status   int       `json:"status" doc:"201 recorded, 200 known already or fit to be recorded, else the problem's"`
 	Position *Position `json:"position,omitempty"`
 	Problem  *Problem  `json:"problem,omitempty"`
+
+	last uint64 // leaf of the row's last event
 }
 
 type batchInput struct {
@@ -100,11 +102,15 @@ func (s *server) row(ctx context.Context, line []byte, dryRun bool) RowResult {
 	case dryRun && !accepted.Repeat:
 		return RowResult{Status: http.StatusOK}
 	}
-	pos := &Position{ID: accepted.ID, Index: accepted.Index, Repeat: accepted.Repeat}
+	done := RowResult{Status: http.StatusCreated, last: max(accepted.Index, accepted.Last),
+		Position: &Position{ID: accepted.ID, Index: accepted.Index, Repeat: accepted.Repeat}}
 	if accepted.Repeat {
-		return RowResult{Status: http.StatusOK, Position: pos}
+		done.Status = http.StatusOK
 	}
-	return RowResult{Status: http.StatusCreated, Position: pos}
+	if n := accepted.Continuations; n > 0 {
+		done.Position.Parts = &Parts{Recorded: n, Of: n}
+	}
+	return done
 }
 
 // splitLine takes the key off a line, so that what is wrong with the share is
@@ -132,7 +138,7 @@ func (s *server) settle(ctx context.Context, results []RowResult, wait bool) err
 	last, any := uint64(0), false
 	for _, r := range results {
 		if r.Position != nil {
-			last, any = max(last, r.Position.Index), true
+			last, any = max(last, r.last), true
 		}
 	}
 	if wait && any {
@@ -142,7 +148,7 @@ func (s *server) settle(ctx context.Context, results []RowResult, wait bool) err
 	}
 	for _, r := range results {
 		if r.Position != nil {
-			r.Position.State = s.position(r.Position.ID, r.Position.Index).State
+			r.Position.State = s.position(r.Position.ID, r.last).State
 		}
 	}
 	return nil

@@ -11,9 +11,11 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/sharetrail/sharetrail/ledger"
 	"github.com/sharetrail/sharetrail/projections"
 
 	"github.com/sharetrail/sharetrail/internal/actor"
+	"github.com/sharetrail/sharetrail/verifier"
 )
 
 // Reachable reports whether a server answers on a data directory's socket.
@@ -62,6 +64,16 @@ func (c *Client) RecordJSON(ctx context.Context, key, wait string, share json.Ra
 func (c *Client) Post(ctx context.Context, path, key, wait string, body any) (Position, error) {
 	var p Position
 	err := c.call(ctx, http.MethodPost, path+"?wait="+url.QueryEscape(wait), map[string]string{"Idempotency-Key": key}, body, &p)
+	return p, err
+}
+
+// RecordPeople records a share with any number of people: body is the share without
+// them, on one line of JSON, and a line for each of them. wait is "accepted" or
+// "published".
+func (c *Client) RecordPeople(ctx context.Context, key, wait string, body io.Reader) (Position, error) {
+	var p Position
+	header := map[string]string{"Idempotency-Key": key, "Content-Type": "application/jsonl"}
+	err := c.send(ctx, http.MethodPost, "/v1/disclosures:people?wait="+url.QueryEscape(wait), header, body, &p)
 	return p, err
 }
 
@@ -266,6 +278,20 @@ func (c *Client) Register(ctx context.Context, after string, limit int) (project
 	return page, err
 }
 
+// Policy fetches the publication policy.
+func (c *Client) Policy(ctx context.Context) (ledger.Publication, error) {
+	var p ledger.Publication
+	err := c.call(ctx, http.MethodGet, "/v1/policy", nil, nil, &p)
+	return p, err
+}
+
+// SetPolicy changes the publication policy, and answers with it as it is kept.
+func (c *Client) SetPolicy(ctx context.Context, p ledger.Publication) (ledger.Publication, error) {
+	var kept ledger.Publication
+	err := c.call(ctx, http.MethodPost, "/v1/policy", nil, p, &kept)
+	return kept, err
+}
+
 // Views tells which versions of the read model there are.
 func (c *Client) Views(ctx context.Context) (Views, error) {
 	var v Views
@@ -292,4 +318,90 @@ func (c *Client) DropView(ctx context.Context, version int) (Views, error) {
 	var v Views
 	err := c.call(ctx, http.MethodDelete, fmt.Sprintf("/v1/views/%d", version), nil, nil, &v)
 	return v, err
+}
+
+// As returns a client that sends an actor's token with each request.
+func (c *Client) As(token string) *Client {
+	return &Client{http.Client{Transport: withToken{c.http.Transport, token}}}
+}
+
+type withToken struct {
+	http.RoundTripper
+	token string
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t withToken) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+t.token)
+	return t.RoundTripper.RoundTrip(r)
+}
+
+// Seals lists seals, all or those in one state.
+func (c *Client) Seals(ctx context.Context, state string) (SealList, error) {
+	query := ""
+	if state != "" {
+		query = "?state=" + url.QueryEscape(state)
+	}
+	var l SealList
+	err := c.call(ctx, http.MethodGet, "/v1/seals"+query, nil, nil, &l)
+	return l, err
+}
+
+// SealRegister writes the register of an authority and fetches it.
+func (c *Client) SealRegister(ctx context.Context, asked RegisterRequest) ([]byte, error) {
+	var b []byte
+	err := c.call(ctx, http.MethodPost, "/v1/seals:report", nil, asked, &b)
+	return b, err
+}
+
+// Closures lists the requests for erasures and rotations that wait.
+func (c *Client) Closures(ctx context.Context) (Closures, error) {
+	var l Closures
+	err := c.call(ctx, http.MethodGet, "/v1/closures", nil, nil, &l)
+	return l, err
+}
+
+// ErasureReceipt fetches the proof that somebody was erased.
+func (c *Client) ErasureReceipt(ctx context.Context, subject string) ([]byte, error) {
+	var e verifier.Erasure
+	if err := c.call(ctx, http.MethodPost, "/v1/erasures:receipt", nil, ErasureQuery{subject}, &e); err != nil {
+		return nil, err
+	}
+	return verifier.FormatErasure(&e)
+}
+
+// PlaceHold puts people under a hold.
+func (c *Client) PlaceHold(ctx context.Context, r ledger.HoldRequest) (ledger.HoldView, error) {
+	var v ledger.HoldView
+	err := c.call(ctx, http.MethodPost, "/v1/holds", nil, r, &v)
+	return v, err
+}
+
+// ProposeRelease asks for a hold to be released.
+func (c *Client) ProposeRelease(ctx context.Context, matter, reason string) (ledger.HoldView, error) {
+	var v ledger.HoldView
+	err := c.call(ctx, http.MethodPost, "/v1/holds/"+url.PathEscape(matter)+"/proposals", nil, ReleaseProposal{reason}, &v)
+	return v, err
+}
+
+// ReleaseHold confirms that a hold is to be released.
+func (c *Client) ReleaseHold(ctx context.Context, matter string) (ledger.HoldView, error) {
+	var v ledger.HoldView
+	err := c.call(ctx, http.MethodPost, "/v1/holds/"+url.PathEscape(matter)+"/releases", nil, Release{}, &v)
+	return v, err
+}
+
+// Holds lists holds.
+func (c *Client) Holds(ctx context.Context) (HoldList, error) {
+	var l HoldList
+	err := c.call(ctx, http.MethodGet, "/v1/holds", nil, nil, &l)
+	return l, err
+}
+
+// Hold returns a hold and what is kept under it. The events are as they came in JSON.
+func (c *Client) Hold(ctx context.Context, matter string) (HoldContent, error) {
+	var h HoldContent
+	err := c.call(ctx, http.MethodGet, "/v1/holds/"+url.PathEscape(matter), nil, nil, &h)
+	return h, err
 }

@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"go.uber.org/zap"
 
 	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/internal/actor"
 	"github.com/sharetrail/sharetrail/ledger"
 	"github.com/sharetrail/sharetrail/ledger/decide"
 )
@@ -272,7 +274,12 @@ func do[B any](ctx context.Context, s *server, schema *huma.Schema, op operation
 	if p := s.shape(in.RawBody, schema, body); p != nil {
 		return nil, p
 	}
-	return s.accept(ctx, in, op.command(s, id, body))
+	cmd := op.command(s, id, body)
+	if of, ok := cmd.(decide.TakesTwo); ok {
+		a, _ := actor.FromContext(ctx) // authorize knew it
+		of.As(s.Ledger.Pseudonym(a.Name))
+	}
+	return s.accept(ctx, in, cmd)
 }
 
 // accept records what a command asks for and answers where it is.
@@ -284,12 +291,20 @@ func (s *server) accept(ctx context.Context, in *CommandInput, cmd decide.Comman
 	if err != nil {
 		return nil, s.problem(err)
 	}
+	if _, closes := cmd.(*decide.ConfirmClosure); closes {
+		if err := s.Files.Sweep(ctx); err != nil {
+			s.Logger.Error("reports about an erased person are still there; nobody can read them", zap.Error(err))
+		}
+	}
 	if in.Wait == "published" {
-		if _, err := s.Ledger.WaitPublished(ctx, accepted.Index); err != nil {
+		if _, err := s.Ledger.WaitPublished(ctx, max(accepted.Index, accepted.Last)); err != nil {
 			return nil, s.problem(err)
 		}
 	}
-	p := s.position(accepted.ID, accepted.Index)
+	p, err := s.positionOf(ctx, accepted.ID, accepted.Index)
+	if err != nil {
+		return nil, s.problem(err)
+	}
 	p.Repeat = accepted.Repeat
 	for _, at := range accepted.Also {
 		p.Also = append(p.Also, Also(at))

@@ -16,9 +16,15 @@ import (
 // that do, each knowing it in its own way.
 
 // Owner lets the owner of the data directory in: it is for the socket, which
-// nobody else can open.
-func Owner(h http.Handler) http.Handler {
+// nobody else can open. Whoever sends a token is its actor, there too: the owner is
+// an admin, who may not do everything.
+func Owner(h http.Handler, actors *actor.Store, log *zap.Logger) http.Handler {
+	bearer := Bearer(h, actors, log)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			bearer.ServeHTTP(w, r)
+			return
+		}
 		h.ServeHTTP(w, r.WithContext(actor.NewContext(r.Context(), actor.Operator)))
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/sharetrail/sharetrail/ledger"
 )
 
 // takes describes the body of an operation that decodes it itself ([server.shape]
@@ -37,6 +39,8 @@ func (s *server) registerShares(api huma.API) {
 	}
 	huma.Register(api, *record, s.record)
 	s.share = takes[Record](api, api.OpenAPI().Paths[record.Path].Post, "application/json")
+
+	s.registerPeople(api)
 
 	batch := huma.Operation{
 		OperationID: "record-disclosures", Method: http.MethodPost, Path: "/v1/disclosures:batch", Tags: []string{"shares"},
@@ -103,6 +107,24 @@ func (s *server) registerLedger(api huma.API) {
 		Summary: "The trust file", Description: "What readers of reports pin. Compare its fingerprint with the ledger's letter.",
 		Errors: []int{500},
 	}, s.trust)
+}
+
+func (s *server) registerPolicy(api huma.API) {
+	huma.Register(api, huma.Operation{
+		OperationID: "get-policy", Method: http.MethodGet, Path: "/v1/policy", Tags: []string{"ledger"},
+		Summary: "The publication policy", Description: "Whose signatures what is published needs, where they are asked for, and what is done without.",
+		Errors: []int{500},
+	}, s.policy)
+	set := huma.Operation{
+		OperationID: "set-policy", Method: http.MethodPost, Path: "/v1/policy", Tags: []string{"ledger"},
+		Summary: "Change the publication policy",
+		Description: "From now on, for the newest state too. It changes the trust file: readers who pinned the one before refuse reports that are written from now on, " +
+			"so give them the new one first.",
+		MaxBodyBytes: 1 << 17, BodyReadTimeout: 10 * time.Second, SkipValidateBody: true,
+		Errors: []int{400, 408, 413, 415, 422, 500},
+	}
+	huma.Register(api, set, s.setPolicy)
+	s.publication = takes[ledger.Publication](api, api.OpenAPI().Paths[set.Path].Post, "application/json")
 }
 
 func (s *server) registerBook(api huma.API) {

@@ -14,6 +14,7 @@ import (
 	"github.com/sharetrail/sharetrail/internal/sqlite"
 	"github.com/sharetrail/sharetrail/ledger"
 	"github.com/sharetrail/sharetrail/projections"
+	"github.com/sharetrail/sharetrail/verifier"
 )
 
 // Problem is how every error is told (RFC 9457). It repeats no values, so that
@@ -101,6 +102,7 @@ func fieldProblem(e *huma.ErrorDetail) FieldProblem {
 func (s *server) problem(err error) *Problem {
 	var field *events.FieldError
 	var already *Problem
+	var refuted *verifier.RefutedError
 	switch {
 	case errors.As(err, &already):
 		return already
@@ -113,6 +115,10 @@ func (s *server) problem(err error) *Problem {
 		return newProblem(http.StatusRequestEntityTooLarge, ledger.ErrTooLarge.Error()+"; name fewer subjects or shorten the texts")
 	case errors.Is(err, ledger.ErrNoEvent):
 		return newProblem(http.StatusNotFound, "no share has this id; use the id that recording it answered")
+	case errors.Is(err, ledger.ErrNotErased):
+		return newProblem(http.StatusNotFound, ledger.ErrNotErased.Error()+"; check the identity, and GET /v1/closures for a request that waits")
+	case errors.Is(err, ledger.ErrNoHold):
+		return newProblem(http.StatusNotFound, ledger.ErrNoHold.Error()+"; see GET /v1/holds")
 	case errors.Is(err, ErrNoFile):
 		return newProblem(http.StatusNotFound, "no report has this id; write it with POST /v1/reports")
 	case errors.Is(err, ErrNoRecipient):
@@ -122,10 +128,16 @@ func (s *server) problem(err error) *Problem {
 			FieldProblem{"name", actor.ErrTaken.Error() + ", maybe by a revoked actor", "choose another; names are never given twice"})
 	case errors.Is(err, actor.ErrNoActor):
 		return newProblem(http.StatusNotFound, "no actor has this name; see GET /v1/actors")
+	case errors.Is(err, ledger.ErrErasing):
+		return newProblem(http.StatusServiceUnavailable, ledger.ErrErasing.Error())
 	case errors.Is(err, ledger.ErrNotPublished):
 		return newProblem(http.StatusServiceUnavailable, ledger.ErrNotPublished.Error())
+	case errors.Is(err, ledger.ErrQuorum), errors.As(err, &refuted) && refuted.Check == verifier.CheckQuorum:
+		return newProblem(http.StatusServiceUnavailable, unquorate(err))
 	case errors.Is(err, projections.ErrParked):
 		return newProblem(http.StatusServiceUnavailable, projections.ErrParked.Error())
+	case errors.Is(err, ledger.ErrFinished):
+		return newProblem(http.StatusConflict, err.Error())
 	case errors.Is(err, ledger.ErrClock):
 		return newProblem(http.StatusServiceUnavailable, err.Error()+": set the clock right; or, if it is right, start once with --accept-clock")
 	case errors.Is(err, events.ErrNoSpace), sqlite.IsFull(err):
@@ -138,4 +150,11 @@ func (s *server) problem(err error) *Problem {
 	}
 	s.Logger.Error("request failed", zap.Error(err))
 	return newProblem(http.StatusInternalServerError, "the ledger could not do this; its log says why. Repeating the request with the same key is safe")
+}
+
+// unquorate says what follows of an unmet quorum. Whoever waits for a publication,
+// or for a report that its reader would refuse, can do nothing about it.
+func unquorate(err error) string {
+	return "witnesses or auditors have not signed the newest state: " + err.Error() +
+		". Everything accepted is kept and is published once they have; repeat the request with the same key then. An admin finds in GET /v1/status who is missing"
 }

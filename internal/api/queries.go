@@ -119,7 +119,7 @@ func (s *server) listing(ctx context.Context, q *DisclosureQuery) (*struct{ Body
 		q.Limit = 100
 	}
 	s.settled(ctx)
-	page, err := s.Reports.Rows.List(ctx, about.Role, about.ID, projections.ListQuery{From: q.After, Limit: q.Limit, AsRecorded: q.AsRecorded})
+	page, err := s.Reports.Rows.List(ctx, about.Role, about.IDs[0], projections.ListQuery{From: q.After, Limit: q.Limit, AsRecorded: q.AsRecorded})
 	if err != nil {
 		return nil, s.problem(err)
 	}

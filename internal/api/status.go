@@ -12,6 +12,7 @@ import (
 type Status struct {
 	ledger.Status
 	Projections []ProjectionStatus `json:"projections"`
+	Open        []ledger.Spread    `json:"open,omitempty" doc:"records of which people are missing; unless they are being recorded just now, repeat the requests they come from"`
 }
 
 // ProjectionStatus says how far one read model is.
@@ -22,7 +23,7 @@ type ProjectionStatus struct {
 	Halted string `json:"halted,omitempty" doc:"why it stands still"`
 }
 
-func (s *server) status(context.Context, *struct{}) (*struct{ Body Status }, error) {
+func (s *server) status(ctx context.Context, _ *struct{}) (*struct{ Body Status }, error) {
 	out := &struct{ Body Status }{Status{Status: s.Ledger.Status(), Projections: []ProjectionStatus{}}}
 	for _, p := range s.Runner.Status() {
 		st := ProjectionStatus{Name: p.Name, Next: p.Next, Parked: len(p.Parked)}
@@ -30,6 +31,10 @@ func (s *server) status(context.Context, *struct{}) (*struct{ Body Status }, err
 			st.Halted = p.Err.Error()
 		}
 		out.Body.Projections = append(out.Body.Projections, st)
+	}
+	var err error
+	if out.Body.Open, err = s.Ledger.Unfinished(ctx); err != nil {
+		return nil, s.problem(err)
 	}
 	return out, nil
 }

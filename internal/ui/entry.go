@@ -54,6 +54,11 @@ var titles = map[string]string{
 	events.TypeConsentRefused:         "You objected",
 	events.TypeConsentWithdrawn:       "You withdrew your consent",
 	events.TypeConsentExpired:         "Your consent expired",
+	events.TypeClosed:                 "This sequence of records ended; a new one goes on",
+	events.TypeUnsealed:               "The law delayed notice of this until now",
+	events.TypeEventUnsealed:          "The law delayed notice of this until now",
+	events.TypeClosureRequested:       "It was asked to erase you, or to give you another key",
+	events.TypeClosureDeclined:        "A request about you was declined",
 }
 
 func showEntry(e verifier.ShownEntry) shownEntry {

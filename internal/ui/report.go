@@ -90,7 +90,7 @@ func (s *site) report(v *visit) {
 		return
 	}
 	p := &reportPage{page: pageOf(v.session, "Report about a person", "report"), ID: id, Fingerprint: trust.Fingerprint(), Bytes: len(file)}
-	verdict, err := verifier.CheckReport(file, events.RoleSubject, subject, trust)
+	verdict, err := verifier.CheckReport(file, verifier.About(events.RoleSubject, subject), trust)
 	if err != nil {
 		p.Refuted, p.Failed = err.Error(), true
 		s.render(v.w, http.StatusOK, "report", p)

@@ -52,6 +52,7 @@ func TestEveryEntry(t *testing.T) {
 		new(events.ConsentRefused), new(events.ConsentWithdrawn), new(events.ConsentExpired), new(events.RecipientRegistered),
 		new(events.RecipientChanged), new(events.RecipientsMerged), new(events.RelationshipChanged), new(events.SubprocessorAdded),
 		new(events.StatementPublished), new(events.TaxonomyReleased), new(events.ProfileReleased),
+		new(events.ClosureRequested), new(events.ClosureDeclined),
 	}
 	n := 0
 	for _, event := range all {

@@ -51,7 +51,7 @@ func Handler(cfg Config) http.Handler {
 	rand.Read(s.secret[:])
 	mux := http.NewServeMux()
 	programs := api.Bearer(cfg.API, cfg.Actors, cfg.Logger)
-	for _, path := range []string{"/v1/", "/.well-known/sharetrail/", "/openapi.json", "/openapi.yaml"} {
+	for _, path := range []string{"/v1/", "/.well-known/sharetrail/", api.LogPath + "/", api.MetricsPath, "/openapi.json", "/openapi.yaml"} {
 		mux.Handle(path, programs)
 	}
 	mux.Handle("GET /assets/{file}", http.FileServerFS(assets))

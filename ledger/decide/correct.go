@@ -296,11 +296,11 @@ func (cmd *Reattribute) Decide(state State, t *Target, now time.Time) ([]Planned
 	if err := t.open(events.TypeDisclosureAmended); err != nil { // of one occasion, as a fresh record is
 		return nil, err
 	}
-	from, err := identity(state, "from", cmd.From)
+	from, err := subjectIn(state, "from", cmd.From)
 	if err != nil {
 		return nil, err
 	}
-	to, err := identity(state, "to.id", cmd.To.ID)
+	to, err := subjectIn(state, "to.id", cmd.To.ID)
 	if err != nil {
 		return nil, err
 	}

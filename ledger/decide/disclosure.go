@@ -10,21 +10,31 @@ import (
 	"github.com/sharetrail/sharetrail/events"
 )
 
-// MaxSubjects is how many subjects one event holds beside its recipient.
-const MaxSubjects = events.MaxSlots - 1
-
 // Party is somebody an event concerns.
 type Party struct {
 	Role    events.Role
 	ID      events.Identity
 	Private *events.Private // what may describe this subject
 	About   *Reference      // the earlier record of this party that the event is about
+	Sealed  bool            // the event is about this subject under seal: in no sequence, under a key of its own
+	As      events.Identity // how the command names a subject, if by an alias
+	Primary events.Identity // of an alias that is enrolled: whose it becomes
 }
 
-// Reference names a leaf.
+// Named is the identity that a command has for a party, or the party's own.
+func (p *Party) Named() events.Identity {
+	if p.As != "" {
+		return p.As
+	}
+	return p.ID
+}
+
+// Reference names a leaf, and for a record that is unsealed the slot in it that
+// names the party.
 type Reference struct {
 	Index    uint64
 	LeafHash events.Hash
+	Slot     *uint16
 }
 
 // Planned is an event that follows from a command: its facts, and whose label
@@ -32,6 +42,10 @@ type Reference struct {
 type Planned struct {
 	Event   events.Event
 	Parties []Party
+	Closing uint8 // of a closing event: events.ReasonErased or events.ReasonRotated
+	// Parts are the continuations of an event that concerns more people than fit
+	// into it ([Spread]).
+	Parts []Planned
 }
 
 // RecordDisclosure asks to record one share.
@@ -52,6 +66,11 @@ type State interface {
 	Identities() []events.IdentityRule
 	// Enrolled reports whether a party has a sequence already.
 	Enrolled(events.Role, events.Identity) bool
+	// Primary returns the identity whose sequence an identity's entries go to: its
+	// own, unless it is an alias.
+	Primary(events.Role, events.Identity) events.Identity
+	// Names returns how many aliases an identity has.
+	Names(events.Role, events.Identity) int
 	// Known reports whether an event of ours has this id.
 	Known(events.ID) bool
 }
@@ -109,16 +128,17 @@ func sharing(state State, e events.Event, share *events.DisclosureRecorded, subj
 func parseSubjects(state State, subjects []Subject) ([]Party, error) {
 	if len(subjects) == 0 || len(subjects) > MaxSubjects {
 		return nil, &events.FieldError{Field: "subjects", Rule: fmt.Sprintf("must name 1 to %d people", MaxSubjects),
-			Next: "name whom the share concerns, or split it"}
+			Next: "name whom it concerns; more people are added to a share afterwards"}
 	}
-	seen := map[events.Identity]bool{}
-	var parties []Party
+	seen := make(map[events.Identity]bool, len(subjects))
+	parties := make([]Party, 0, len(subjects))
 	for i, s := range subjects {
 		field := fmt.Sprintf("subjects[%d]", i)
-		id, err := events.ParseIdentity(state.Identities(), s.ID)
+		named, err := identity(state, field+".id", s.ID)
 		if err != nil {
-			return nil, inField(field+".id", err)
+			return nil, err
 		}
+		id := state.Primary(events.RoleSubject, named)
 		if seen[id] {
 			return nil, &events.FieldError{Field: field + ".id", Rule: "names somebody twice", Next: "name each person once"}
 		}
@@ -127,7 +147,11 @@ func parseSubjects(state State, subjects []Subject) ([]Party, error) {
 		if err := private.Validate(); err != nil {
 			return nil, err
 		}
-		parties = append(parties, Party{Role: events.RoleSubject, ID: id, Private: &private})
+		party := Party{Role: events.RoleSubject, ID: id, Private: &private}
+		if named != id {
+			party.As = named
+		}
+		parties = append(parties, party)
 	}
 	return parties, nil
 }

@@ -18,9 +18,11 @@ var now = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 // enrolled is a ledger that knows some identities.
 type enrolled map[events.Identity]bool
 
-func (enrolled) Identities() []events.IdentityRule                 { return events.DefaultRules().Identities }
-func (enrolled) Known(id events.ID) bool                           { return id == known }
-func (e enrolled) Enrolled(_ events.Role, id events.Identity) bool { return e[id] }
+func (enrolled) Identities() []events.IdentityRule                           { return events.DefaultRules().Identities }
+func (enrolled) Known(id events.ID) bool                                     { return id == known }
+func (e enrolled) Primary(_ events.Role, id events.Identity) events.Identity { return id }
+func (e enrolled) Names(events.Role, events.Identity) int                    { return 0 }
+func (e enrolled) Enrolled(_ events.Role, id events.Identity) bool           { return e[id] }
 
 // known is the id of a record of every ledger here.
 var known = events.ID{7}

@@ -28,12 +28,21 @@ type Target struct {
 	// no share.
 	Share    *events.DisclosureRecorded
 	Versions uint64  // amendments so far
-	Parties  []Party // those whom the record still concerns
+	Parties  []Party // those whom the record still concerns, not to be changed once somebody was looked for
 	Ended    string  // what ended it: the type of an event, or empty
 	// Progress is how far a series has come.
 	Progress events.SeriesProgress
 	// Added are the records that added people to this one, each a record of its own.
 	Added []*Target
+	// Seal is set, and nothing else, if the command is about a seal.
+	Seal *Seal
+
+	places map[partyKey]int // of Parties; made when somebody is looked for
+}
+
+type partyKey struct {
+	role events.Role
+	id   events.Identity
 }
 
 // whole returns the record and those that added people to it.
@@ -48,7 +57,7 @@ func (t *Target) concerns(id events.Identity) bool {
 }
 
 // Of returns the reference that a slot makes to the record.
-func (t *Target) ref() *Reference { return &Reference{t.Index, t.LeafHash} }
+func (t *Target) ref() *Reference { return &Reference{Index: t.Index, LeafHash: t.LeafHash} }
 
 // about plans an event about the record for some of its parties.
 func (t *Target) about(e events.Event, parties []Party) Planned {
@@ -77,8 +86,14 @@ func (t *Target) open(typ string) error {
 
 // find returns the record's party with an identity.
 func (t *Target) find(role events.Role, id events.Identity) (Party, bool) {
-	i := slices.IndexFunc(t.Parties, func(p Party) bool { return p.Role == role && p.ID == id })
-	if i < 0 {
+	if t.places == nil {
+		t.places = make(map[partyKey]int, len(t.Parties))
+		for i, p := range t.Parties {
+			t.places[partyKey{p.Role, p.ID}] = i
+		}
+	}
+	i, found := t.places[partyKey{role, id}]
+	if !found {
 		return Party{}, false
 	}
 	return t.Parties[i], true
@@ -93,15 +108,16 @@ func (t *Target) subjects() (n uint64) {
 	return n
 }
 
-// enrolling appends the enrolment of those parties that the ledger does not know.
+// enrolling appends the enrolment of those parties that the ledger does not know. Whom
+// an event concerns under seal it enrols not.
 func enrolling(state State, planned ...Planned) []Planned {
 	var fresh []Party
+	counted := map[partyKey]bool{}
 	for _, p := range planned {
 		for _, party := range p.Parties {
-			known := state.Enrolled(party.Role, party.ID) || slices.ContainsFunc(fresh, func(f Party) bool {
-				return f.Role == party.Role && f.ID == party.ID
-			})
-			if !known {
+			key := partyKey{party.Role, party.ID}
+			if !party.Sealed && !counted[key] && !state.Enrolled(party.Role, party.ID) {
+				counted[key] = true
 				fresh = append(fresh, Party{Role: party.Role, ID: party.ID})
 			}
 		}
@@ -119,6 +135,15 @@ func identity(state State, field, text string) (events.Identity, error) {
 		return "", inField(field, err)
 	}
 	return id, nil
+}
+
+// subjectIn reads the identity of a person: the primary one if an alias is given.
+func subjectIn(state State, field, text string) (events.Identity, error) {
+	id, err := identity(state, field, text)
+	if err != nil {
+		return "", err
+	}
+	return state.Primary(events.RoleSubject, id), nil
 }
 
 // recipientIn reads the id of a recipient, and puts it into its one spelling.

@@ -94,3 +94,25 @@ func BenchmarkProve(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkInsertEach inserts 250 batches at once into a tree of n labels.
+func BenchmarkInsertEach(b *testing.B) {
+	for _, n := range []uint64{1e5, 1e6} {
+		tree, _ := grow(b, n)
+		var batches [][]index.Entry
+		for i := range uint64(250) {
+			batches = append(batches, entries(n+i*benchBatch, benchBatch))
+		}
+		b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
+			from := cpu()
+			for b.Loop() {
+				if _, _, err := tree.InsertEach(batches); err != nil {
+					b.Fatal(err)
+				}
+			}
+			labels := float64(b.N * len(batches) * benchBatch)
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/labels, "ns/label")
+			b.ReportMetric(float64((cpu()-from).Nanoseconds())/labels, "cpu-ns/label")
+		})
+	}
+}

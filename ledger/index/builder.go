@@ -1,7 +1,6 @@
 package index
 
 import (
-	"bytes"
 	"runtime"
 	"slices"
 
@@ -45,13 +44,13 @@ func (b *Builder) Build() (*Tree, error) {
 		g.Go(func() error {
 			entries := b.parts[i]
 			b.parts[i] = nil // the buckets have copies
-			slices.SortFunc(entries, func(a, b Entry) int { return bytes.Compare(a.Label[:], b.Label[:]) })
+			slices.SortFunc(entries, byLabel)
 			for k := 1; k < len(entries); k++ {
 				if entries[k].Label == entries[k-1].Label {
 					return duplicate(entries[k].Label)
 				}
 			}
-			nodes[i], counts[i] = build(entries, partDepth), uint64(len(entries))
+			nodes[i], counts[i] = build(nil, 0, entries, partDepth), uint64(len(entries))
 			return nil
 		})
 	}
@@ -79,8 +78,8 @@ func join(left, right *node, n uint64, depth int) *node {
 	var entries []Entry // so few that both halves are buckets
 	for _, half := range []*node{left, right} {
 		if half != nil {
-			entries = append(entries, half.bucket...)
+			entries = append(entries, half.added()...)
 		}
 	}
-	return newBucket(entries, depth)
+	return build(nil, 0, entries, depth)
 }

@@ -36,7 +36,7 @@ func TestBuilder(t *testing.T) {
 		if err != nil || built.Root() != tree.Root() || built.Len() != tree.Len() {
 			t.Fatalf("%d labels: %v", len(labels), err)
 		}
-		more := []index.Entry{{Label: label.Filter(func(l events.Hash) bool { _, ok := tree.Lookup(l); return !ok }).Draw(t, "more")}}
+		more := []index.Entry{{Label: label.Filter(func(l events.Hash) bool { _, ok, _ := tree.Lookup(l); return !ok }).Draw(t, "more")}}
 		a, err1 := built.Insert(more)
 		c, err2 := tree.Insert(more)
 		if err := errors.Join(err1, err2); err != nil || a.Root() != c.Root() {

@@ -102,7 +102,7 @@ func checkTree(t rapid.TB, tree *index.Tree, es []index.Entry, absent []events.H
 		t.Fatalf("root %s, length %d; want %s, %d", root, tree.Len(), want, len(es))
 	}
 	for _, e := range es {
-		if v, ok := tree.Lookup(e.Label); !ok || v != e.Value {
+		if v, ok, err := tree.Lookup(e.Label); err != nil || !ok || v != e.Value {
 			t.Fatalf("Lookup(%s) = %s, %v", e.Label, v, ok)
 		}
 		v, p, err := tree.ProveMember(e.Label)
@@ -117,7 +117,7 @@ func checkTree(t rapid.TB, tree *index.Tree, es []index.Entry, absent []events.H
 		}
 	}
 	for _, l := range absent {
-		if _, ok := tree.Lookup(l); ok {
+		if _, ok, err := tree.Lookup(l); ok || err != nil {
 			t.Fatalf("found %s", l)
 		}
 		p, err := tree.ProveAbsent(l)

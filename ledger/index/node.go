@@ -2,34 +2,41 @@ package index
 
 import (
 	"bytes"
-	"slices"
 	"sort"
 
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/verifier"
 )
 
-// bucketSize is how many labels a subtree may hold and still be one sorted
-// slice, whose inner hashes are computed when asked for. Buckets are free of
-// pointers, so the garbage collector does not walk the labels. A smaller bucket
-// costs memory (nodes), a larger one time (rehashing).
-const bucketSize = 8
+// bucketSize is how many labels a subtree may hold and still be one bucket, whose
+// inner hashes are computed when asked for. A smaller bucket costs memory (nodes),
+// a larger one time (hashing).
+const bucketSize = 16
 
 // node is a subtree of at least one label: a bucket if it holds at most
-// bucketSize of them, else an inner node. It never changes once made.
+// bucketSize of them, else an inner node. It never changes once made, and is one
+// line of the processor's cache.
+//
+// The entries of a bucket lie in two places: those of the file, and those that
+// were inserted since it was written.
 type node struct {
 	hash        events.Hash
-	left, right *node   // inner: one may be nil
-	bucket      []Entry // sorted; nil in an inner node
+	left, right *node    // inner: one may be nil; bucket: both are
+	base        span     // bucket: its entries in the file
+	more        *[]Entry // bucket: those since, sorted; nil if there are none
 }
 
 func newInner(left, right *node) *node {
 	return &node{hash: verifier.IndexNodeHash(left.sum(), right.sum()), left: left, right: right}
 }
 
-// newBucket keeps entries.
-func newBucket(entries []Entry, depth int) *node {
-	return &node{hash: hash(entries, depth), bucket: entries}
+func (n *node) isBucket() bool { return n.left == nil && n.right == nil }
+
+func (n *node) added() []Entry {
+	if n.more == nil {
+		return nil
+	}
+	return *n.more
 }
 
 func (n *node) sum() events.Hash {
@@ -48,62 +55,44 @@ func (n *node) children(label events.Hash, depth int) (next, other *node) {
 	return n.right, n.left
 }
 
-// insert returns n with batch, which is sorted and free of duplicates. It copies
-// each node that the batch touches once, and n stays as it was.
-func insert(n *node, batch []Entry, depth int) (*node, error) {
-	switch {
-	case len(batch) == 0:
-		return n, nil
-	case n == nil:
-		return build(batch, depth), nil
-	case n.bucket != nil:
-		merged, err := merge(n.bucket, batch)
-		if err != nil {
-			return nil, err
-		}
-		if len(merged) <= bucketSize {
-			return newBucket(merged, depth), nil
-		}
-		return build(merged, depth), nil
-	}
-	zeros, ones := split(batch, depth)
-	left, err := insert(n.left, zeros, depth+1)
-	if err != nil {
-		return nil, err
-	}
-	right, err := insert(n.right, ones, depth+1)
-	if err != nil {
-		return nil, err
-	}
-	return newInner(left, right), nil
-}
-
-// build makes the subtree of entries. It copies them: a bucket must not keep the
-// whole batch alive.
-func build(entries []Entry, depth int) *node {
-	switch {
-	case len(entries) == 0:
+// build makes the subtree of the entries of the file at a span and of others,
+// both sorted, no label in both. It keeps neither slice: a bucket must not keep
+// a whole batch alive.
+func build(base []Entry, at span, more []Entry, depth int) *node {
+	switch n := len(base) + len(more); {
+	case n == 0:
 		return nil
-	case len(entries) <= bucketSize:
-		return newBucket(slices.Clone(entries), depth)
+	case n <= bucketSize:
+		var room [bucketSize]Entry
+		return newBucket(at, more, hash(mergeInto(room[:0], base, more), depth))
 	}
-	zeros, ones := split(entries, depth)
-	return newInner(build(zeros, depth+1), build(ones, depth+1))
+	zeros, ones := split(base, depth)
+	low, high := split(more, depth)
+	left := build(zeros, at.part(0, len(zeros)), low, depth+1)
+	right := build(ones, at.part(len(zeros), len(ones)), high, depth+1)
+	return newInner(left, right)
 }
 
-func merge(a, b []Entry) ([]Entry, error) {
-	merged := make([]Entry, 0, len(a)+len(b))
+func newBucket(base span, more []Entry, hash events.Hash) *node {
+	n := &node{hash: hash, base: base}
+	if len(more) > 0 {
+		own := make([]Entry, len(more))
+		copy(own, more)
+		n.more = &own
+	}
+	return n
+}
+
+// mergeInto appends the entries of both sorted slices to out, in order.
+func mergeInto(out, a, b []Entry) []Entry {
 	for len(a) > 0 && len(b) > 0 {
-		switch c := bytes.Compare(a[0].Label[:], b[0].Label[:]); {
-		case c < 0:
-			merged, a = append(merged, a[0]), a[1:]
-		case c > 0:
-			merged, b = append(merged, b[0]), b[1:]
-		default:
-			return nil, duplicate(a[0].Label)
+		if bytes.Compare(a[0].Label[:], b[0].Label[:]) <= 0 {
+			out, a = append(out, a[0]), a[1:]
+		} else {
+			out, b = append(out, b[0]), b[1:]
 		}
 	}
-	return append(append(merged, a...), b...), nil
+	return append(append(out, a...), b...)
 }
 
 // hash computes the subtree hash of sorted entries that agree on their first
@@ -122,6 +111,14 @@ func hash(entries []Entry, depth int) events.Hash {
 // split cuts sorted entries that agree on their first depth bits at the first
 // whose next bit is 1.
 func split(entries []Entry, depth int) (zeros, ones []Entry) {
+	if len(entries) <= bucketSize {
+		for i := range entries {
+			if bit(&entries[i].Label, depth) == 1 {
+				return entries[:i], entries[i:]
+			}
+		}
+		return entries, nil
+	}
 	i := sort.Search(len(entries), func(i int) bool { return bit(&entries[i].Label, depth) == 1 })
 	return entries[:i], entries[i:]
 }

@@ -7,10 +7,18 @@
 // inserting a batch makes a new Tree that shares all untouched nodes with the
 // old one.
 //
+// A large ledger has more labels than memory has room for. A Store keeps them in
+// a directory: the sorted entries in one file (generation.go), what came since in
+// a log (log.go). In memory are the hashes of the upper nodes, and the entries
+// that came since the file was written. Whatever is read from the file is hashed
+// and compared with the node above it, so a file that was changed gives an error
+// and never a false proof.
+//
 // What always holds: a Tree never changes; its root depends only on the set of
 // entries, not on batches or order (hashing: verifier/index.go); a label is
-// inserted once and never removed. All methods may be called concurrently. The
-// tree is a function of the log's leaves and is rebuilt from them.
+// inserted once and never removed. All methods of a Tree may be called
+// concurrently. The tree is a function of the log's leaves and is rebuilt from
+// them.
 package index
 
 import (
@@ -27,6 +35,10 @@ import (
 // In a log this is a public fault.
 var ErrDuplicate = errors.New("duplicate label")
 
+// ErrDamaged: what the files of a Store hold is not what was written. Discard
+// them and build the index anew.
+var ErrDamaged = errors.New("the index on disk is damaged")
+
 // Entry is a label and what the index says of it (verifier.IndexValue).
 type Entry struct {
 	Label, Value events.Hash
@@ -36,9 +48,12 @@ type Entry struct {
 type Tree struct {
 	root *node // nil if empty
 	size uint64
+	kept kept
+	// after counts the commits of the Store that this version follows upon.
+	after uint64
 }
 
-// Empty returns a tree without labels.
+// Empty returns a tree without labels, which keeps all in memory.
 func Empty() *Tree { return new(Tree) }
 
 // Len is the number of labels.
@@ -59,36 +74,43 @@ func (t *Tree) Insert(entries []Entry) (*Tree, error) {
 	if len(entries) == 0 {
 		return t, nil
 	}
-	batch := slices.Clone(entries)
-	slices.SortFunc(batch, func(a, b Entry) int { return bytes.Compare(a.Label[:], b.Label[:]) })
-	for i := 1; i < len(batch); i++ {
-		if batch[i].Label == batch[i-1].Label {
-			return nil, duplicate(batch[i].Label)
-		}
-	}
-	root, err := insert(t.root, batch, 0)
-	if err != nil {
-		return nil, err
-	}
-	return &Tree{root: root, size: t.size + uint64(len(batch))}, nil
+	next, _, err := t.InsertEach([][]Entry{entries})
+	return next, err
 }
 
 // Lookup returns the value of label, and whether the tree holds it.
-func (t *Tree) Lookup(label events.Hash) (value events.Hash, ok bool) {
+func (t *Tree) Lookup(label events.Hash) (value events.Hash, ok bool, err error) {
 	n := t.root
-	for depth := 0; n != nil && n.bucket == nil; depth++ {
+	for depth := 0; n != nil && !n.isBucket(); depth++ {
 		n, _ = n.children(label, depth)
 	}
 	if n == nil {
-		return value, false
+		return value, false, nil
 	}
-	for i := range n.bucket {
-		if n.bucket[i].Label == label {
-			return n.bucket[i].Value, true
-		}
+	// What was added since is checked by nothing and needs it not; an answer that
+	// rests on the file is proven first.
+	if e, found := find(n.added(), label); found {
+		return e.Value, true, nil
 	}
-	return value, false
+	if n.base.count() == 0 {
+		return value, false, nil
+	}
+	_, end, err := t.path(label)
+	if err != nil || end == nil || end.Label != label {
+		return value, false, err
+	}
+	return end.Value, true, nil
 }
+
+func find(sorted []Entry, label events.Hash) (Entry, bool) {
+	i, found := slices.BinarySearchFunc(sorted, label, func(e Entry, l events.Hash) int { return bytes.Compare(e.Label[:], l[:]) })
+	if !found {
+		return Entry{}, false
+	}
+	return sorted[i], true
+}
+
+func byLabel(a, b Entry) int { return bytes.Compare(a.Label[:], b.Label[:]) }
 
 func duplicate(label events.Hash) error {
 	return fmt.Errorf("inserting label %s: %w", label, ErrDuplicate)

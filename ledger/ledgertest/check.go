@@ -46,8 +46,11 @@ func (l *Ledger) CheckStored(t testing.TB) *Audit {
 	a.states()
 	a.log()
 	a.checkpoints()
+	a.tiles()
 	a.sequences()
+	a.continuations()
 	a.modelled()
+	a.generations()
 	return a
 }
 
@@ -66,6 +69,13 @@ type Audit struct {
 	labels   map[events.Hash]place
 	hashes   []tlog.Hash
 	parties  []party
+
+	published uint64 // size of the last checkpoint
+	// continued counts the continuations of each header, by its index.
+	continued map[uint64]uint64
+	told      map[who]map[uint64]said // what the model knows to concern each party
+	header    *keystore.Opened        // the header that was opened last
+	headerAt  uint64
 }
 
 type place struct{ index, slot int }
@@ -215,7 +225,7 @@ func (a *Audit) checkpoints() {
 			a.t.Fatal(err)
 		}
 		c, err := verifier.OpenCheckpoint([]byte(data.Checkpoint), Origin, a.secrets.LogVerifier)
-		if err != nil || c.Size <= last || c.Size > uint64(len(a.leaves)) {
+		if err != nil || c.Size < last || c.Size > uint64(len(a.leaves)) {
 			a.t.Fatalf("checkpoint %d has size %d after %d: %v", e.Revision, c.Size, last, err)
 		}
 		if a.leaves[c.Size-1].Kind != events.KindState || c.Root != a.root(c.Size) {
@@ -230,6 +240,7 @@ func (a *Audit) checkpoints() {
 		}
 		last = c.Size
 	}
+	a.published = last
 }
 
 // sequences wants each party's labels to stand behind its enrolment, numbered
@@ -264,6 +275,19 @@ func (a *Audit) sequences() {
 		}
 	}
 	for i, leaf := range a.leaves {
+		if leaf.Kind == events.KindEntry {
+			keys, err := a.parts.Keys.SealKeys(a.t.Context(), a.recorded[i].ID)
+			if err != nil {
+				a.fatal(i, "%v", err)
+			}
+			known[i] += len(keys) // people under seal, who are in no sequence
+		}
+		if leaf.Kind == events.KindEntry && len(a.model.ends) > 0 { // not everybody in it is known any more
+			if len(leaf.Slots) < known[i] || bits.OnesCount(uint(len(leaf.Slots))) != 1 {
+				a.fatal(i, "it has %d slots for %d parties", len(leaf.Slots), known[i])
+			}
+			continue
+		}
 		if leaf.Kind == events.KindEntry && len(leaf.Slots) != max(2, 1<<bits.Len(uint(known[i]-1))) {
 			a.fatal(i, "it has %d slots for %d parties", len(leaf.Slots), known[i])
 		}
@@ -286,17 +310,70 @@ func (a *Audit) modelled() {
 	a.t.Helper()
 	told := 0
 	for i, e := range a.recorded {
-		if e.Type == events.TypeEnrolled || a.leaves[i].Kind != events.KindEntry {
+		if e.Type == events.TypeEnrolled || e.Type == events.TypeRecordContinued || a.leaves[i].Kind != events.KindEntry {
 			continue
 		}
 		told++
 		_, share := a.model.shares[uint64(i)]
 		other, known := a.model.others[uint64(i)]
-		if !(share && e.Type == events.TypeDisclosureRecorded) && !(known && e.Type == other.Event.Type()) {
+		if !(share && e.Type == events.TypeDisclosureRecorded) && !(known && e.Type == events.ClearType(other.Event)) {
 			a.fatal(i, "nobody was told of this %s", e.Type)
 		}
 	}
 	if want := len(a.model.shares) + len(a.model.others); told != want {
 		a.t.Fatalf("the stream has %d events of %d", told, want)
+	}
+}
+
+// forgotten wants an event that nobody's key opens to come with an erasure: whose it
+// was cannot be told.
+func (a *Audit) forgotten(at int) {
+	a.t.Helper()
+	if len(a.model.closed) == 0 {
+		a.fatal(at, "it is nobody's")
+	}
+}
+
+// continuations opens one slot of each, which names what it continues: an event
+// before it that the model knows, as its next part.
+func (a *Audit) continuations() {
+	a.t.Helper()
+	a.continued = map[uint64]uint64{}
+	owner := map[int]*party{}
+	slots := map[int]int{}
+	for i := range a.parties {
+		for _, at := range a.parties[i].entries {
+			owner[at.index], slots[at.index] = &a.parties[i], at.slot
+		}
+	}
+	for i, e := range a.recorded {
+		if e.Type != events.TypeRecordContinued || a.leaves[i].Kind != events.KindEntry {
+			continue
+		}
+		sealed, err := keystore.Parse(Origin, e)
+		if err != nil {
+			a.fatal(i, "%v", err)
+		}
+		if owner[i] == nil {
+			a.forgotten(i)
+			continue
+		}
+		opened, err := sealed.Open(uint16(slots[i]), owner[i].Key)
+		if err != nil {
+			a.fatal(i, "%v", err)
+		}
+		header := *opened.Content.TargetIndex
+		part := opened.Event.(*events.RecordContinued).Part
+		if a.continued[header]++; len(a.model.closed) > 0 {
+			a.continued[header] = part.Number // those before may be nobody's
+		}
+		if header >= uint64(i) || events.LeafHash(a.entries[header]) != events.Hash(opened.Content.TargetLeaf) || part.Number != a.continued[header] {
+			a.fatal(i, "it is part %d, and the next of leaf %d would be %d", part.Number, header, a.continued[header])
+		}
+		if of, err := keystore.Parse(Origin, a.recorded[header]); err != nil {
+			a.fatal(i, "%v", err)
+		} else if _, err := of.OpenHeader(opened.Target); err != nil {
+			a.fatal(i, "%v", err)
+		}
 	}
 }

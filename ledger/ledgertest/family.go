@@ -20,6 +20,8 @@ func Family(t testing.TB, l *Ledger) map[string]ledger.Accepted {
 	f.recipients()
 	f.documents()
 	f.consents()
+	f.closures()
+	f.seals()
 	return f.done
 }
 
@@ -48,6 +50,26 @@ func someone(name, about string) decide.Subject {
 
 func familyShare() events.DisclosureRecorded {
 	return Share("share").Record.(*decide.RecordDisclosure).Disclosure
+}
+
+// seals seals a share with what the recipient answered, and lifts the seal, if the
+// ledger has authorities.
+func (f *family) seals() {
+	f.t.Helper()
+	if len(f.Authorities()) == 0 {
+		return
+	}
+	share := familyShare()
+	people := []decide.Subject{someone("ada", "the mailbox")}
+	id := f.do("seal", &decide.SealRecord{
+		Order:  events.SealOrder{Authority: f.Authorities()[0], Basis: "us_2705b", Form: "written", Reference: "26-mc-117", Issued: familyTime},
+		Period: events.SealPeriod{Review: familyTime}, Record: &share, Subjects: people,
+	})
+	f.do("supplement", &decide.SupplementSeal{ID: id, Record: &events.DisclosureAcknowledged{
+		Acknowledgement: events.Acknowledgement{Outcome: "received", At: familyTime},
+	}, Subjects: people})
+	f.do("propose", &decide.ProposeLift{ID: id, By: "counsel", Reason: "the order was vacated"})
+	f.do("lift", &decide.LiftSeal{ID: id, By: "counsel-2"})
 }
 
 // shares records a share and everything that can become of one.
@@ -122,6 +144,14 @@ func (f *family) documents() {
 	f.do("statement", &decide.Publish{Event: &events.StatementPublished{Document: document}, Origin: f.Origin()})
 	f.do("taxonomy", &decide.Publish{Event: &events.TaxonomyReleased{Document: document}, Origin: f.Origin()})
 	f.do("profile", &decide.Publish{Event: &events.ProfileReleased{Document: document}, Origin: f.Origin()})
+}
+
+// closures asks for what is then declined: the erasures of a test are its own.
+func (f *family) closures() {
+	f.t.Helper()
+	by := f.Pseudonym(Recorder)
+	request := f.do("closure", &decide.RequestClosure{Subject: someone("joan", "by letter"), Action: "erase", Ground: "request_of_the_person", At: familyTime, By: by})
+	f.do("decline", &decide.DeclineClosure{ID: request, Reason: "the wrong Joan", At: familyTime})
 }
 
 func (f *family) consents() {

@@ -10,6 +10,7 @@
 package ledgertest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/events/embedded"
 	"github.com/sharetrail/sharetrail/events/esdb"
 	"github.com/sharetrail/sharetrail/internal/keystore"
@@ -40,8 +42,15 @@ type Config struct {
 	Tick   time.Duration                   // 0: an hour, so that only waiting publishes
 	Now    func() time.Time                // nil: time.Now
 	Logger *zap.Logger                     // nil: silence
+	Rules  *events.Rules                   // of a new ledger; nil: the usual ones
 	// AcceptClock vouches for a clock far ahead of the last leaf.
 	AcceptClock bool
+	Patience    time.Duration // with cosigners; 0: ten seconds
+	// Of a ledger that continues another one.
+	Origin       string // empty: Origin
+	Predecessor  string
+	Predecessors []string
+	Authorities  []string // of a new ledger: those under whose orders it seals
 }
 
 // Parts is what a ledger runs on.
@@ -65,20 +74,24 @@ func (p *Parts) Close() (err error) {
 
 // OpenParts opens or creates the parts in a directory.
 func OpenParts(ctx context.Context, dir string, log *zap.Logger) (*Parts, error) {
+	return openParts(ctx, dir, Origin, log)
+}
+
+func openParts(ctx context.Context, dir, origin string, log *zap.Logger) (*Parts, error) {
 	p := &Parts{Dir: dir}
-	if err := p.open(ctx, dir, log); err != nil {
+	if err := p.open(ctx, dir, origin, log); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
 }
 
-func (p *Parts) open(ctx context.Context, dir string, log *zap.Logger) (err error) {
+func (p *Parts) open(ctx context.Context, dir, origin string, log *zap.Logger) (err error) {
 	if p.Keys, err = keystore.Open(ctx, dir); err != nil {
 		return err
 	}
 	p.closers = append(p.closers, p.Keys.Close)
 	if _, err := p.Keys.Origin(ctx); errors.Is(err, keystore.ErrNoLedger) {
-		err = p.Keys.Create(ctx, Origin)
+		err = p.Keys.Create(ctx, origin)
 		if err != nil {
 			return err
 		}
@@ -111,7 +124,9 @@ func (p *Parts) open(ctx context.Context, dir string, log *zap.Logger) (err erro
 // one keeps its state beside them. Closing the parts closes it; it must have
 // stopped.
 func (p *Parts) OpenLedger(ctx context.Context, c Config) (*ledger.Ledger, error) {
-	cfg := ledger.Config{ID: ID, Store: p.Store, Log: p.Log, Keys: p.Keys, Tick: c.Tick, Now: c.Now, Logger: c.Logger, AcceptClock: c.AcceptClock}
+	cfg := ledger.Config{ID: ID, Store: p.Store, Log: p.Log, Keys: p.Keys, Tick: c.Tick, Now: c.Now, Logger: c.Logger, AcceptClock: c.AcceptClock, Rules: c.Rules,
+		Publication: filepath.Join(p.Dir, "publication.json"), Patience: c.Patience,
+		Predecessor: c.Predecessor, Predecessors: c.Predecessors, Authorities: c.Authorities}
 	if c.Store != nil {
 		cfg.Store = c.Store(p.Store)
 	}
@@ -122,7 +137,8 @@ func (p *Parts) OpenLedger(ctx context.Context, c Config) (*ledger.Ledger, error
 		cfg.Tick = time.Hour
 	}
 	if !p.opened {
-		cfg.State = filepath.Join(p.Dir, "state.db")
+		cfg.Index = filepath.Join(p.Dir, "index")
+		cfg.State, cfg.Tiles = filepath.Join(p.Dir, "state.db"), p.TilesDir()
 	}
 	l, err := ledger.Open(ctx, cfg)
 	if err == nil {
@@ -132,10 +148,13 @@ func (p *Parts) OpenLedger(ctx context.Context, c Config) (*ledger.Ledger, error
 	return l, err
 }
 
+// TilesDir is where the first ledger writes the log's tiles.
+func (p *Parts) TilesDir() string { return filepath.Join(p.Dir, "tiles") }
+
 // Verify verifies the ledger that has run on the parts and has stopped.
 func (p *Parts) Verify(ctx context.Context) (ledger.Verified, error) {
 	return ledger.Verify(ctx, ledger.Config{
-		ID: ID, Store: p.Store, Log: p.Log, Keys: p.Keys, State: filepath.Join(p.Dir, "state.db"),
+		ID: ID, Store: p.Store, Log: p.Log, Keys: p.Keys, State: filepath.Join(p.Dir, "state.db"), Index: filepath.Join(p.Dir, "index"), Tiles: p.TilesDir(),
 	}, nil)
 }
 
@@ -205,7 +224,7 @@ func New(t testing.TB, c Config) *Ledger {
 // TryOpen opens the ledger in Dir after Close, and returns why that fails.
 func (l *Ledger) TryOpen(t testing.TB, c Config) error {
 	t.Helper()
-	parts, err := OpenParts(t.Context(), l.Dir, nil)
+	parts, err := openParts(t.Context(), l.Dir, cmp.Or(c.Origin, Origin), nil)
 	if err != nil {
 		return err
 	}

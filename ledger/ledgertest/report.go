@@ -1,6 +1,7 @@
 package ledgertest
 
 import (
+	"maps"
 	"math/rand/v2"
 	"reflect"
 	"testing"
@@ -23,6 +24,9 @@ func (a *Audit) reports(l *ledger.Ledger, limit int) {
 			break
 		}
 		p := a.parties[i]
+		if a.model.closed[p.Identity] {
+			continue // closed checks it
+		}
 		verdict := a.report(l, p.Role, p.Identity)
 		if !verdict.Enrolled || len(verdict.Entries) != len(p.entries) {
 			a.t.Fatalf("the report about %s has %d entries, not %d", p.Identity, len(verdict.Entries), len(p.entries))
@@ -35,9 +39,10 @@ func (a *Audit) reports(l *ledger.Ledger, limit int) {
 			if e.Index != uint64(p.entries[k].index) {
 				a.t.Fatalf("entry %d about %s is leaf %d, not %d", k, p.Identity, e.Index, p.entries[k].index)
 			}
-			a.compare(verdict, e, known[e.Index], p.Identity)
+			a.compare(verdict, e, known[recordOf(e)], p.Identity)
 		}
 	}
+	a.closed(l)
 	if v := a.report(l, events.RoleSubject, "email\x00nobody@example.com"); v.Enrolled || len(v.Entries) > 0 {
 		a.t.Fatal("the report about nobody has entries")
 	}
@@ -51,15 +56,15 @@ func (a *Audit) report(l *ledger.Ledger, role events.Role, id events.Identity) *
 // Report returns the verdict on a report about a party, which must be a good one.
 func Report(t testing.TB, l *ledger.Ledger, secrets *keystore.Secrets, role events.Role, id events.Identity) *verifier.Verdict {
 	t.Helper()
-	evidence, err := l.Prove(t.Context(), verifier.Query{Role: role, ID: id})
+	evidence, err := l.Prove(t.Context(), verifier.Query{Role: role, IDs: []events.Identity{id}})
 	if err != nil {
 		t.Fatalf("proving what is held about %s: %v", id, err)
 	}
-	file, err := verifier.FormatReport(&verifier.Report{Trust: string(l.Trust().Canonical()), Evidence: evidence}, secrets.Report)
+	file, err := verifier.FormatReport(&verifier.Report{Trust: string(l.Trust().Canonical()), Parts: []verifier.Evidence{evidence}}, secrets.Report)
 	if err != nil {
 		t.Fatal(err)
 	}
-	verdict, err := verifier.CheckReport(file, role, id.String(), l.Trust())
+	verdict, err := verifier.CheckReport(file, verifier.About(role, id.String()), l.Trust())
 	if err != nil {
 		t.Fatalf("checking the report about %s: %v", id, err)
 	}
@@ -69,37 +74,50 @@ func Report(t testing.TB, l *ledger.Ledger, secrets *keystore.Secrets, role even
 // entriesOf returns what the model knows to concern a party, by leaf index.
 func (a *Audit) entriesOf(role events.Role, id events.Identity) map[uint64]said {
 	a.t.Helper()
-	identities := events.DefaultRules().Identities
-	parse := func(text string) events.Identity {
-		got, err := events.ParseIdentity(identities, text)
-		if err != nil {
-			a.t.Fatal(err)
-		}
-		return got
+	if a.told == nil {
+		a.told = a.model.told(a.continued)
 	}
-	entries := map[uint64]said{}
-	for i, cmd := range a.model.shares {
-		record := cmd.Record.(*decide.RecordDisclosure)
-		share := record.Disclosure
-		share.Recipient.ID = parse(share.Recipient.ID).String()
-		share.Extent = events.Extent{Subjects: uint64(len(record.Subjects))}
-		if role == events.RoleRecipient && share.Recipient.ID == id.String() {
-			entries[i] = said{event: &share}
-		}
-		for _, s := range record.Subjects {
-			if role == events.RoleSubject && parse(s.ID) == id {
-				entries[i] = said{event: &share, private: &s.Private}
-			}
-		}
-	}
-	for i, planned := range a.model.others {
-		for _, p := range planned.Parties {
-			if p.Role == role && p.ID == id {
-				entries[i] = said{planned.Event, p.Private, p.About}
-			}
-		}
+	entries := a.told[who{role, id}]
+	if role == events.RoleSubject {
+		first, _ := a.model.erasedBefore(id)
+		maps.DeleteFunc(entries, func(i uint64, _ said) bool { return i < first })
 	}
 	return entries
+}
+
+// who is a party.
+type who struct {
+	role events.Role
+	id   events.Identity
+}
+
+// told lists what each party is told, by leaf index. continued counts the
+// continuations of headers.
+func (m *Model) told(continued map[uint64]uint64) map[who]map[uint64]said {
+	all := map[who]map[uint64]said{}
+	tell := func(of who, i uint64, what said) {
+		if all[of] == nil {
+			all[of] = map[uint64]said{}
+		}
+		all[of][i] = what
+	}
+	for i, cmd := range m.shares {
+		record := cmd.Record.(*decide.RecordDisclosure)
+		share := record.Disclosure
+		recipient := parse(share.Recipient.ID)
+		share.Recipient.ID = recipient.String()
+		share.Extent = events.Extent{Subjects: uint64(len(record.Subjects)), Continuations: continued[i]}
+		tell(who{events.RoleRecipient, recipient}, i, said{event: &share})
+		for k := range record.Subjects {
+			tell(who{events.RoleSubject, m.concerns[i][k]}, i, said{event: &share, private: &record.Subjects[k].Private})
+		}
+	}
+	for i, planned := range m.others {
+		for _, p := range planned.Parties {
+			tell(who{p.Role, p.ID}, i, said{planned.Event, p.Private, p.About})
+		}
+	}
+	return all
 }
 
 // said is what an entry must say to its party.
@@ -120,7 +138,15 @@ func (a *Audit) compare(v *verifier.Verdict, shown verifier.ShownEntry, want sai
 	if !reflect.DeepEqual(shown.Private, want.private) {
 		a.t.Fatalf("leaf %d says of %s %+v", shown.Index, id, shown.Private)
 	}
-	if (want.about == nil) != (shown.About == nil) || want.about != nil && v.Entries[*shown.About].Index != want.about.Index {
+	if (want.about == nil) != (shown.About == nil) || want.about != nil && recordOf(v.Entries[*shown.About]) != want.about.Index {
 		a.t.Fatalf("leaf %d of %s is about entry %v, not about %+v", shown.Index, id, shown.About, want.about)
 	}
+}
+
+// recordOf is the leaf of what was recorded: that of the header of a continuation.
+func recordOf(e verifier.ShownEntry) uint64 {
+	if e.Header != nil {
+		return *e.Header
+	}
+	return e.Index
 }

@@ -15,7 +15,7 @@ func fromEntry(r viewdb.EntriesRow) projections.Entry {
 		Party: projections.PartyID(r.Party), Number: uint64(r.Number),
 		Index: uint64(r.LeafIndex), EventID: events.ID(r.EventID), Type: r.EventType, Recorded: time.UnixMilli(r.RecordedMs).UTC(),
 		OccurredAt: r.OccurredAt, RecipientID: r.RecipientID, Recipient: r.Recipient,
-		Country: r.Country, Category: r.Category, Facts: r.Facts, About: fromAbout(r.About), Private: r.Private,
+		Country: r.Country, Category: r.Category, Facts: r.Facts, Record: fromAbout(r.Record), About: fromAbout(r.About), Private: r.Private,
 	}
 }
 

@@ -84,7 +84,10 @@ func (v *View) Commit(ctx context.Context, c *projections.Changes) error {
 		if err := sequences(ctx, q, c); err != nil {
 			return err
 		}
-		return additions(ctx, q, c.Additions)
+		if err := additions(ctx, q, c.Additions); err != nil {
+			return err
+		}
+		return shred(ctx, tx, c.Shredded)
 	})
 	if err != nil {
 		return fmt.Errorf("committing to a read model: %w", err)
@@ -166,7 +169,7 @@ func addEntries(ctx context.Context, q *viewdb.Queries, all []projections.Entry)
 		e := &all[i]
 		rows[i] = viewdb.InsertEntriesParams{
 			Party: int64(e.Party), Number: int64(e.Number), LeafIndex: int64(e.Index),
-			About: toAbout(e.About), Kind: pgtype.Text{String: string(e.Kind()), Valid: e.Kind() != projections.KindShare}, Private: e.Private,
+			Record: toAbout(e.Record), About: toAbout(e.About), Kind: pgtype.Text{String: string(e.Kind()), Valid: e.Kind() != projections.KindShare}, Private: e.Private,
 		}
 	}
 	_, err := q.InsertEntries(ctx, rows)
@@ -191,9 +194,10 @@ func (v *View) Entries(ctx context.Context, q projections.EntryQuery) (page proj
 		if page.Entries, err = entries(ctx, db, &q); err != nil || !q.Later || len(page.Entries) == 0 {
 			return err
 		}
+		first, last := projections.Span(page.Entries)
 		later, err := db.Later(ctx, viewdb.LaterParams{
 			Party: int64(q.Party), UpTo: number(q.UpTo),
-			First: number(page.Entries[0].Index), Last: number(page.Entries[len(page.Entries)-1].Index),
+			First: number(first), Last: number(last),
 		})
 		for _, r := range later {
 			page.Later = append(page.Later, fromEntry(viewdb.EntriesRow(r)))

@@ -229,7 +229,7 @@ func testKinds(t *testing.T, p Place) {
 	var all []projections.Entry
 	want := map[projections.Kind][]projections.Entry{}
 	for i, typ := range events.Types() {
-		if typ == events.TypeEnrolled || typ == events.TypeClosed {
+		if typ == events.TypeEnrolled || typ == events.TypeClosed || typ == events.TypeSealRecorded {
 			continue
 		}
 		e := entry(7, uint64(i), uint64(i))

@@ -75,7 +75,7 @@ func prepareWriters(ctx context.Context, db *sql.DB) (w writers, err error) {
 	if err != nil {
 		return w, errors.Join(err, w.close())
 	}
-	w.entries, err = prepareBulk(ctx, db, "entry", []string{"party", "number", "leaf_index", "about", "kind", "private"}, "")
+	w.entries, err = prepareBulk(ctx, db, "entry", []string{"party", "number", "leaf_index", "record", "about", "kind", "private"}, "")
 	if err != nil {
 		return w, errors.Join(err, w.close())
 	}
@@ -112,7 +112,7 @@ func (w *writers) addEntries(ctx context.Context, tx *sql.Tx, all []projections.
 		e := &all[i]
 		kind, share := string(e.Kind()), e.Kind() == projections.KindShare
 		return append(values, int64(e.Party), int64(e.Number), int64(e.Index),
-			toAbout(e.About), sql.NullString{String: kind, Valid: !share}, e.Private)
+			toAbout(e.Record), toAbout(e.About), sql.NullString{String: kind, Valid: !share}, e.Private)
 	})
 }
 

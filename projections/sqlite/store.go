@@ -30,7 +30,7 @@ var migrations embed.FS
 
 // structure numbers the tables of a view. Its migrations are frozen: other
 // tables are another number with migrations of their own.
-const structure = 3
+const structure = 4
 
 var _ projections.Store = (*Store)(nil)
 

@@ -147,7 +147,7 @@ func (v *View) changes(ctx context.Context, tx *sql.Tx, c *projections.Changes) 
 			return err
 		}
 	}
-	return nil
+	return shred(ctx, tx, c.Shredded)
 }
 
 // Entries implements [projections.Entries].
@@ -168,9 +168,10 @@ func (v *View) Entries(ctx context.Context, q projections.EntryQuery) (page proj
 		if page.Entries, err = entries(ctx, db, &q); err != nil || !q.Later || len(page.Entries) == 0 {
 			return err
 		}
+		first, last := projections.Span(page.Entries)
 		later, err := db.Later(ctx, viewdb.LaterParams{
 			Party: int64(q.Party), UpTo: number(q.UpTo),
-			First: number(page.Entries[0].Index), Last: number(page.Entries[len(page.Entries)-1].Index),
+			First: number(first), Last: number(last),
 		})
 		for _, r := range later {
 			page.Later = append(page.Later, fromEntry(viewdb.EntriesRow(r)))

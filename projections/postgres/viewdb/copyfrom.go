@@ -32,6 +32,7 @@ func (r iteratorForInsertEntries) Values() ([]interface{}, error) {
 		r.rows[0].Party,
 		r.rows[0].Number,
 		r.rows[0].LeafIndex,
+		r.rows[0].Record,
 		r.rows[0].About,
 		r.rows[0].Kind,
 		r.rows[0].Private,
@@ -43,5 +44,5 @@ func (r iteratorForInsertEntries) Err() error {
 }
 
 func (q *Queries) InsertEntries(ctx context.Context, arg []InsertEntriesParams) (int64, error) {
-	return q.db.CopyFrom(ctx, []string{"entry"}, []string{"party", "number", "leaf_index", "about", "kind", "private"}, &iteratorForInsertEntries{rows: arg})
+	return q.db.CopyFrom(ctx, []string{"entry"}, []string{"party", "number", "leaf_index", "record", "about", "kind", "private"}, &iteratorForInsertEntries{rows: arg})
 }

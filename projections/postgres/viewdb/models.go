@@ -12,6 +12,7 @@ type Entry struct {
 	Party     int64
 	Number    int64
 	LeafIndex int64
+	Record    pgtype.Int8
 	About     pgtype.Int8
 	Kind      pgtype.Text
 	Private   string

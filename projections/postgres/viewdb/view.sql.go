@@ -72,7 +72,7 @@ func (q *Queries) Descriptions(ctx context.Context, party int64) ([]Recipient, e
 }
 
 const entries = `-- name: Entries :many
-SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+SELECT e.party, e.number, e.leaf_index, e.record, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE e.party = $1 AND e.number >= $2 AND (e.kind IS NULL OR $3::boolean) AND e.leaf_index <= $4
@@ -91,6 +91,7 @@ type EntriesRow struct {
 	Party       int64
 	Number      int64
 	LeafIndex   int64
+	Record      pgtype.Int8
 	About       pgtype.Int8
 	Private     string
 	EventID     []byte
@@ -123,6 +124,7 @@ func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]EntriesRow,
 			&i.Party,
 			&i.Number,
 			&i.LeafIndex,
+			&i.Record,
 			&i.About,
 			&i.Private,
 			&i.EventID,
@@ -146,7 +148,7 @@ func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]EntriesRow,
 }
 
 const entriesOfKind = `-- name: EntriesOfKind :many
-SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+SELECT e.party, e.number, e.leaf_index, e.record, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE e.party = $1 AND e.number >= $2 AND e.kind = $3::text AND e.leaf_index <= $4
@@ -165,6 +167,7 @@ type EntriesOfKindRow struct {
 	Party       int64
 	Number      int64
 	LeafIndex   int64
+	Record      pgtype.Int8
 	About       pgtype.Int8
 	Private     string
 	EventID     []byte
@@ -197,6 +200,7 @@ func (q *Queries) EntriesOfKind(ctx context.Context, arg EntriesOfKindParams) ([
 			&i.Party,
 			&i.Number,
 			&i.LeafIndex,
+			&i.Record,
 			&i.About,
 			&i.Private,
 			&i.EventID,
@@ -223,20 +227,21 @@ type InsertEntriesParams struct {
 	Party     int64
 	Number    int64
 	LeafIndex int64
+	Record    pgtype.Int8
 	About     pgtype.Int8
 	Kind      pgtype.Text
 	Private   string
 }
 
 const later = `-- name: Later :many
-SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+SELECT e.party, e.number, e.leaf_index, e.record, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE e.party = $1 AND e.about >= $2::bigint AND e.about <= $3::bigint AND e.leaf_index <= $4
 UNION ALL
-SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+SELECT e.party, e.number, e.leaf_index, e.record, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
-FROM entry t JOIN entry e ON e.party = t.party AND e.about = t.leaf_index JOIN fact f ON f.leaf_index = e.leaf_index
+FROM entry t JOIN entry e ON e.party = t.party AND e.about = coalesce(t.record, t.leaf_index) JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE t.party = $1 AND t.about >= $2::bigint AND t.about <= $3::bigint AND t.kind = 'later' AND e.leaf_index <= $4
 `
 
@@ -251,6 +256,7 @@ type LaterRow struct {
 	Party       int64
 	Number      int64
 	LeafIndex   int64
+	Record      pgtype.Int8
 	About       pgtype.Int8
 	Private     string
 	EventID     []byte
@@ -283,6 +289,7 @@ func (q *Queries) Later(ctx context.Context, arg LaterParams) ([]LaterRow, error
 			&i.Party,
 			&i.Number,
 			&i.LeafIndex,
+			&i.Record,
 			&i.About,
 			&i.Private,
 			&i.EventID,
@@ -608,7 +615,7 @@ func (q *Queries) Sequences(ctx context.Context, labels [][]byte) ([]Sequence, e
 }
 
 const standing = `-- name: Standing :many
-SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+SELECT e.party, e.number, e.leaf_index, e.record, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM recipient r JOIN entry e ON e.party = r.party JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE r.id > $1 AND r.id <= $2 AND e.kind = 'standing'
@@ -623,6 +630,7 @@ type StandingRow struct {
 	Party       int64
 	Number      int64
 	LeafIndex   int64
+	Record      pgtype.Int8
 	About       pgtype.Int8
 	Private     string
 	EventID     []byte
@@ -649,6 +657,7 @@ func (q *Queries) Standing(ctx context.Context, arg StandingParams) ([]StandingR
 			&i.Party,
 			&i.Number,
 			&i.LeafIndex,
+			&i.Record,
 			&i.About,
 			&i.Private,
 			&i.EventID,

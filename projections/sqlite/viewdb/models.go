@@ -12,6 +12,7 @@ type Entry struct {
 	Party     int64
 	Number    int64
 	LeafIndex int64
+	Record    sql.NullInt64
 	About     sql.NullInt64
 	Kind      sql.NullString
 	Private   string

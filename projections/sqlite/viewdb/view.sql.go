@@ -74,7 +74,7 @@ func (q *Queries) Descriptions(ctx context.Context, party int64) ([]Recipient, e
 }
 
 const entries = `-- name: Entries :many
-SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+SELECT e.party, e.number, e.leaf_index, e.record, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE e.party = ?1 AND e.number >= ?2 AND (e.kind IS NULL OR CAST(?3 AS BOOLEAN)) AND e.leaf_index <= ?4
@@ -93,6 +93,7 @@ type EntriesRow struct {
 	Party       int64
 	Number      int64
 	LeafIndex   int64
+	Record      sql.NullInt64
 	About       sql.NullInt64
 	Private     string
 	EventID     []byte
@@ -125,6 +126,7 @@ func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]EntriesRow,
 			&i.Party,
 			&i.Number,
 			&i.LeafIndex,
+			&i.Record,
 			&i.About,
 			&i.Private,
 			&i.EventID,
@@ -151,7 +153,7 @@ func (q *Queries) Entries(ctx context.Context, arg EntriesParams) ([]EntriesRow,
 }
 
 const entriesOfKind = `-- name: EntriesOfKind :many
-SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+SELECT e.party, e.number, e.leaf_index, e.record, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM entry e INDEXED BY entry_kind JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE e.party = ?1 AND e.number >= ?2 AND e.kind = CAST(?3 AS TEXT) AND e.leaf_index <= ?4
@@ -170,6 +172,7 @@ type EntriesOfKindRow struct {
 	Party       int64
 	Number      int64
 	LeafIndex   int64
+	Record      sql.NullInt64
 	About       sql.NullInt64
 	Private     string
 	EventID     []byte
@@ -202,6 +205,7 @@ func (q *Queries) EntriesOfKind(ctx context.Context, arg EntriesOfKindParams) ([
 			&i.Party,
 			&i.Number,
 			&i.LeafIndex,
+			&i.Record,
 			&i.About,
 			&i.Private,
 			&i.EventID,
@@ -228,14 +232,14 @@ func (q *Queries) EntriesOfKind(ctx context.Context, arg EntriesOfKindParams) ([
 }
 
 const later = `-- name: Later :many
-SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+SELECT e.party, e.number, e.leaf_index, e.record, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE e.party = ?1 AND e.about >= CAST(?2 AS INTEGER) AND e.about <= CAST(?3 AS INTEGER) AND e.leaf_index <= ?4
 UNION ALL
-SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+SELECT e.party, e.number, e.leaf_index, e.record, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
-FROM entry t JOIN entry e INDEXED BY entry_about ON e.party = t.party AND e.about = t.leaf_index JOIN fact f ON f.leaf_index = e.leaf_index
+FROM entry t JOIN entry e INDEXED BY entry_about ON e.party = t.party AND e.about = coalesce(t.record, t.leaf_index) JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE t.party = ?1 AND t.about >= CAST(?2 AS INTEGER) AND t.about <= CAST(?3 AS INTEGER) AND t.kind = 'later' AND e.leaf_index <= ?4
 `
 
@@ -250,6 +254,7 @@ type LaterRow struct {
 	Party       int64
 	Number      int64
 	LeafIndex   int64
+	Record      sql.NullInt64
 	About       sql.NullInt64
 	Private     string
 	EventID     []byte
@@ -282,6 +287,7 @@ func (q *Queries) Later(ctx context.Context, arg LaterParams) ([]LaterRow, error
 			&i.Party,
 			&i.Number,
 			&i.LeafIndex,
+			&i.Record,
 			&i.About,
 			&i.Private,
 			&i.EventID,
@@ -536,7 +542,7 @@ func (q *Queries) Recipients(ctx context.Context, arg RecipientsParams) ([]Recip
 }
 
 const standing = `-- name: Standing :many
-SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+SELECT e.party, e.number, e.leaf_index, e.record, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM recipient r JOIN entry e INDEXED BY entry_kind ON e.party = r.party JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE r.id > ?1 AND r.id <= ?2 AND e.kind = 'standing'
@@ -551,6 +557,7 @@ type StandingRow struct {
 	Party       int64
 	Number      int64
 	LeafIndex   int64
+	Record      sql.NullInt64
 	About       sql.NullInt64
 	Private     string
 	EventID     []byte
@@ -577,6 +584,7 @@ func (q *Queries) Standing(ctx context.Context, arg StandingParams) ([]StandingR
 			&i.Party,
 			&i.Number,
 			&i.LeafIndex,
+			&i.Record,
 			&i.About,
 			&i.Private,
 			&i.EventID,

@@ -44,6 +44,7 @@ CREATE TABLE entry (
 	party      bigint NOT NULL,
 	number     bigint NOT NULL, -- the party's entry number
 	leaf_index bigint NOT NULL, -- of its event: its fact
+	record     bigint, -- leaf of the header, if leaf_index continues one
 	about      bigint, -- leaf of the earlier record of the party that it is about, if any
 	kind       text, -- what sort of record it is; NULL for a share
 	private    text NOT NULL, -- JSON of the party's own slot; empty if it has none

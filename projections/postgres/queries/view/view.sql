@@ -33,18 +33,18 @@ SELECT unnest(@leaf_indices::bigint[]), unnest(@event_ids::bytea[]), unnest(@eve
 ON CONFLICT DO NOTHING;
 
 -- name: InsertEntries :copyfrom
-INSERT INTO entry (party, number, leaf_index, about, kind, private)
-VALUES (@party, @number, @leaf_index, @about, @kind, @private);
+INSERT INTO entry (party, number, leaf_index, record, about, kind, private)
+VALUES (@party, @number, @leaf_index, @record, @about, @kind, @private);
 
 -- name: Entries :many
-SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+SELECT e.party, e.number, e.leaf_index, e.record, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE e.party = @party AND e.number >= @first AND (e.kind IS NULL OR @all_kinds::boolean) AND e.leaf_index <= @up_to
 ORDER BY e.number LIMIT @most;
 
 -- name: EntriesOfKind :many
-SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+SELECT e.party, e.number, e.leaf_index, e.record, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE e.party = @party AND e.number >= @first AND e.kind = @kind::text AND e.leaf_index <= @up_to
@@ -52,14 +52,14 @@ ORDER BY e.number LIMIT @most;
 
 -- name: Later :many
 -- What is about the leaves from first to last, and what is about that again.
-SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+SELECT e.party, e.number, e.leaf_index, e.record, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE e.party = @party AND e.about >= @first::bigint AND e.about <= @last::bigint AND e.leaf_index <= @up_to
 UNION ALL
-SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+SELECT e.party, e.number, e.leaf_index, e.record, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
-FROM entry t JOIN entry e ON e.party = t.party AND e.about = t.leaf_index JOIN fact f ON f.leaf_index = e.leaf_index
+FROM entry t JOIN entry e ON e.party = t.party AND e.about = coalesce(t.record, t.leaf_index) JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE t.party = @party AND t.about >= @first::bigint AND t.about <= @last::bigint AND t.kind = 'later' AND e.leaf_index <= @up_to;
 
 -- name: PutRecipients :exec
@@ -89,7 +89,7 @@ WHERE r.id > @after
 ORDER BY r.id LIMIT @most;
 
 -- name: Standing :many
-SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+SELECT e.party, e.number, e.leaf_index, e.record, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM recipient r JOIN entry e ON e.party = r.party JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE r.id > @after AND r.id <= @last AND e.kind = 'standing';

@@ -44,6 +44,7 @@ CREATE TABLE entry (
 	party      INTEGER NOT NULL,
 	number     INTEGER NOT NULL, -- the party's entry number
 	leaf_index INTEGER NOT NULL, -- of its event: its fact
+	record     INTEGER, -- leaf of the header, if leaf_index continues one
 	about      INTEGER, -- leaf of the earlier record of the party that it is about, if any
 	kind       TEXT, -- what sort of record it is; NULL for a share
 	private    TEXT NOT NULL, -- JSON of the party's own slot; empty if it has none

@@ -18,14 +18,14 @@ ON CONFLICT (party) DO UPDATE SET leaf_index = excluded.leaf_index, class = excl
 DELETE FROM parked WHERE party = ?;
 
 -- name: Entries :many
-SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+SELECT e.party, e.number, e.leaf_index, e.record, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE e.party = sqlc.arg(party) AND e.number >= sqlc.arg(first) AND (e.kind IS NULL OR CAST(sqlc.arg(all_kinds) AS BOOLEAN)) AND e.leaf_index <= sqlc.arg(up_to)
 ORDER BY e.number LIMIT sqlc.arg(most);
 
 -- name: EntriesOfKind :many
-SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+SELECT e.party, e.number, e.leaf_index, e.record, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM entry e INDEXED BY entry_kind JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE e.party = sqlc.arg(party) AND e.number >= sqlc.arg(first) AND e.kind = CAST(sqlc.arg(kind) AS TEXT) AND e.leaf_index <= sqlc.arg(up_to)
@@ -33,14 +33,14 @@ ORDER BY e.number LIMIT sqlc.arg(most);
 
 -- name: Later :many
 -- What is about the leaves from first to last, and what is about that again.
-SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+SELECT e.party, e.number, e.leaf_index, e.record, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM entry e JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE e.party = sqlc.arg(party) AND e.about >= CAST(sqlc.arg(first) AS INTEGER) AND e.about <= CAST(sqlc.arg(last) AS INTEGER) AND e.leaf_index <= sqlc.arg(up_to)
 UNION ALL
-SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+SELECT e.party, e.number, e.leaf_index, e.record, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
-FROM entry t JOIN entry e INDEXED BY entry_about ON e.party = t.party AND e.about = t.leaf_index JOIN fact f ON f.leaf_index = e.leaf_index
+FROM entry t JOIN entry e INDEXED BY entry_about ON e.party = t.party AND e.about = coalesce(t.record, t.leaf_index) JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE t.party = sqlc.arg(party) AND t.about >= CAST(sqlc.arg(first) AS INTEGER) AND t.about <= CAST(sqlc.arg(last) AS INTEGER) AND t.kind = 'later' AND e.leaf_index <= sqlc.arg(up_to);
 
 -- name: PutRecipient :exec
@@ -68,7 +68,7 @@ WHERE r.id > sqlc.arg(after)
 ORDER BY r.id LIMIT sqlc.arg(most);
 
 -- name: Standing :many
-SELECT e.party, e.number, e.leaf_index, e.about, e.private,
+SELECT e.party, e.number, e.leaf_index, e.record, e.about, e.private,
 	f.event_id, f.event_type, f.recorded_ms, f.occurred_at, f.recipient_id, f.recipient, f.country, f.category, f.facts
 FROM recipient r JOIN entry e INDEXED BY entry_kind ON e.party = r.party JOIN fact f ON f.leaf_index = e.leaf_index
 WHERE r.id > sqlc.arg(after) AND r.id <= sqlc.arg(last) AND e.kind = 'standing';

@@ -23,7 +23,8 @@ func TestMemory(t *testing.T) {
 		return []byte(doc[:at] + strings.Repeat(element+",", n) + doc[at:])
 	}
 	rules := *honest
-	rules.Rules = strings.Replace(rules.Rules, `"identities":[`, `"identities":[`+strings.Repeat(`{},`, 2_000_000), 1)
+	rules.Parts = append([]verifier.Evidence{}, rules.Parts...)
+	rules.Parts[0].Rules = []string{strings.Replace(rules.Parts[0].Rules[0], `"identities":[`, `"identities":[`+strings.Repeat(`{},`, 2_000_000), 1)}
 	trust := *honest
 	trust.Trust = strings.Replace(trust.Trust, `"predecessors":[`, `"predecessors":[`+strings.Repeat(`"",`, 1_000_000)+`""`, 1)
 	for name, doc := range map[string][]byte{
@@ -31,9 +32,11 @@ func TestMemory(t *testing.T) {
 		"null entries":    list("entries", `null`),
 		"numbers":         list("entries", `0`),
 		"nested entries":  list("entries", `[[[[[[[]]]]]]]`),
-		"short texts":     list("inclusion", `""`),
-		"null hashes":     list("inclusion", `null`),
-		"null siblings":   list("siblings", `null`),
+		"short texts":     list("ids", `""`),
+		"null texts":      list("ids", `null`),
+		"empty parts":     list("parts", `{}`),
+		"empty names":     list("names", `{}`),
+		"long paths":      []byte(strings.Replace(doc, `"siblings":"`, `"siblings":"`+strings.Repeat("AAAA", (verifier.MaxUnpinnedSize-len(doc)-1000)/4), 1)),
 		"empty absences":  list("absences", `{}`),
 		"only brackets":   bytes.Repeat([]byte("["), verifier.MaxUnpinnedSize-1000),
 		"many identities": must(t)(events.MarshalJSON(&rules)),
@@ -45,7 +48,7 @@ func TestMemory(t *testing.T) {
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, err := verifier.CheckReport(file, events.RoleSubject, adaID, nil)
+		_, err := verifier.CheckReport(file, verifier.About(events.RoleSubject, adaID), nil)
 		runtime.ReadMemStats(&after)
 		if !errors.Is(err, verifier.ErrReport) {
 			t.Errorf("%s: %v", name, err)
@@ -63,10 +66,10 @@ func TestUnpinnedSize(t *testing.T) {
 	r := s.write(s.ada)
 	r.Statement.Notice = strings.Repeat("x", verifier.MaxUnpinnedSize)
 	file := s.sign(r)
-	if _, err := verifier.CheckReport(file, events.RoleSubject, adaID, s.trust()); err != nil {
+	if _, err := verifier.CheckReport(file, verifier.About(events.RoleSubject, adaID), s.trust()); err != nil {
 		t.Error(err)
 	}
-	if _, err := verifier.CheckReport(file, events.RoleSubject, adaID, nil); !errors.Is(err, verifier.ErrTooLargeUnpinned) {
+	if _, err := verifier.CheckReport(file, verifier.About(events.RoleSubject, adaID), nil); !errors.Is(err, verifier.ErrTooLargeUnpinned) {
 		t.Errorf("nothing pinned: %v", err)
 	}
 }

@@ -1,0 +1,111 @@
+package verifier_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/verifier"
+)
+
+// interop is the folder of a program in another language that checks reports by
+// docs/formats.md alone.
+const interop = "../docs/interop/report"
+
+// beyond begins the names of the lies that the other program does not look for: it
+// reads no shapes of values, no limits of rules, and no numbers from 2^53 on.
+var beyond = []string{
+	"the log has a field of another shape", "rules ", "a checkpoint larger than arithmetic", "the state is dated beyond every calendar",
+	"an entry's index is beyond every log", "an entry's index is negative for tlog", "a checkpoint of nothing",
+}
+
+// TestSecondImplementation gives every golden report, and every lie of the matrix,
+// to a second program: it must come to the same verdict, and where a report is
+// refuted, by the same check. It installs the program's two libraries, so it wants
+// a network and SHARETRAIL_LONG=1.
+func TestSecondImplementation(t *testing.T) {
+	if os.Getenv("SHARETRAIL_LONG") != "1" {
+		t.Skip("SHARETRAIL_LONG is not 1")
+	}
+	for _, tool := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			if os.Getenv("SHARETRAIL_REQUIRE_BACKENDS") == "1" {
+				t.Fatal(err)
+			}
+			t.Skip(err)
+		}
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"package.json", "package-lock.json", "bytes.mjs", "vocabulary.mjs", "verify.mjs"} {
+		if err := os.WriteFile(filepath.Join(dir, name), must(t)(os.ReadFile(filepath.Join(interop, name))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	elsewhere(t, dir, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+	golden, err := filepath.Abs(reportVectors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere(t, dir, "node", "verify.mjs", "--golden", golden)
+	elsewhere(t, dir, "node", "verify.mjs", "--golden", writeLies(t))
+}
+
+func elsewhere(t *testing.T, dir string, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	formats, err := filepath.Abs("../docs/formats.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "SHARETRAIL_FORMATS="+formats)
+	out, err := cmd.CombinedOutput()
+	for line := range strings.Lines(string(out)) {
+		if !strings.HasPrefix(line, "ok ") {
+			t.Log(strings.TrimSpace(line))
+		}
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", strings.Join(args, " "), err)
+	}
+}
+
+// writeLies writes each lie as a report with the verdict of this package beside it.
+func writeLies(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	n := 0
+	for _, l := range allLies() {
+		s := newStandard(t)
+		r := &reader{role: events.RoleSubject, id: adaID, trust: s.trust()}
+		file := l.tell(s, r)
+		if errors.Is(asError(l.want), verifier.ErrTooLarge) || slices.ContainsFunc(beyond, func(name string) bool { return strings.HasPrefix(l.name, name) }) {
+			continue
+		}
+		if _, err := verifier.ParseTrust(r.trust.Canonical()); err != nil {
+			continue // nobody pins such a file
+		}
+		path := filepath.Join(dir, fmt.Sprintf("%03d %s", n, strings.ReplaceAll(l.name, "/", " ")))
+		n++
+		for name, b := range map[string][]byte{".sharetrail": file, ".trust.json": r.trust.Marshal(), ".json": verdictOf(r, file).marshal(t)} {
+			if err := os.WriteFile(path+name, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return dir
+}
+
+func asError(want any) error {
+	err, _ := want.(error)
+	return err
+}

@@ -1,0 +1,107 @@
+package verifier_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/verifier"
+)
+
+// Bodies that are whole by their type and that no ledger writes refute a report;
+// they do not end the program that checks it.
+func TestUnsealedNonsense(t *testing.T) {
+	step := func(kind string, order *events.SealOrder) func(*sealer) *telling {
+		return func(s *sealer) *telling {
+			s.at = s.step(&events.SealRecorded{Step: events.SealStep{Kind: kind}, Order: order, Record: &s.record}, s.ada)
+			return s.honest(s.ada, 1)
+		}
+	}
+	record := func(e events.Event) func(*sealer) *telling {
+		return func(s *sealer) *telling {
+			s.at = s.step(&events.SealRecorded{Step: events.SealStep{Kind: events.StepSealed}, Order: someOrder(courtID), Record: &s.record}, s.ada)
+			l := s.honest(s.ada, 1)
+			l.e = e
+			return l
+		}
+	}
+	how := events.Unsealing{Authority: courtID, Basis: "us_2705b", End: events.StepLifted}
+	nonsense := events.SealedRecord{Type: events.TypeDisclosureRecorded, Fields: []byte{0xff}}
+	for name, c := range map[string]struct {
+		lie    func(*sealer) *telling
+		record *events.SealedRecord
+		refute string
+	}{
+		"a seal without an order":   {step(events.StepSealed, nil), nil, "nothing under seal"},
+		"a review with a record":    {step(events.StepReviewed, someOrder(courtID)), nil, "nothing under seal"},
+		"the same without an order": {step(events.StepReviewed, nil), nil, "nothing under seal"},
+		"a record that is none":     {record(&events.Unsealed{Unsealing: how, Record: nonsense}), &nonsense, "is no record"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSealer(t)
+			if c.record != nil {
+				s.record = *c.record
+			}
+			_, err := s.verdict(s.tell(c.lie(s)), s.ada)
+			if refuted := (*verifier.RefutedError)(nil); !errors.As(err, &refuted) || !strings.Contains(err.Error(), c.refute) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// What is about an unsealed record is compared with the share in it; if that holds
+// none, there is nothing to compare with, in a copy either.
+func TestAboutUnsealedNonsense(t *testing.T) {
+	for _, inCopy := range []bool{false, true} {
+		s := newSealer(t)
+		s.record = events.SealedRecord{Type: events.TypeDisclosureRecorded, Fields: []byte{0xff}}
+		s.at = s.step(&events.SealRecorded{Step: events.SealStep{Kind: events.StepSealed}, Order: someOrder(courtID), Record: &s.record}, s.ada)
+		l := s.honest(s.ada, 1)
+		l.e = &events.Unsealed{Unsealing: events.Unsealing{Authority: courtID, Basis: "us_2705b", End: events.StepLifted}, Record: s.record}
+		s.tell(l)
+		told := s.ada.entries[0].index
+		amended := &events.DisclosureAmended{DisclosureRecorded: *sample(9), Amendment: events.Amendment{
+			Version: 1, Kind: "correct", Reason: "x", Changed: []string{"occurred"}}}
+		s.about(amended, told, s.ada)
+		s.state()
+		r := s.write(s.ada)
+		if inCopy {
+			leftOut(r)
+		} else {
+			part(r).Targets = append(part(r).Targets, s.target(l.at, l.slot))
+		}
+		_, err := s.verdict(r, s.ada)
+		if refuted := (*verifier.RefutedError)(nil); !errors.As(err, &refuted) || !strings.Contains(err.Error(), "is no record") {
+			t.Errorf("copy %v: got %v", inCopy, err)
+		}
+	}
+}
+
+// A register ends with its ledger and never before: an operator could hide all of it,
+// and every seal, behind a word.
+func TestRegistersDoNotEnd(t *testing.T) {
+	for _, reason := range []uint8{verifier.ClosedErased, verifier.ClosedRotated} {
+		for name, of := range map[string]func(*sealer) *party{
+			"authority":  func(s *sealer) *party { return s.court },
+			"recipient":  func(s *sealer) *party { return s.agency },
+			"controller": func(s *sealer) *party { return s.controller() },
+		} {
+			s := newSealer(t)
+			p := of(s)
+			s.close(reason, p)
+			s.state()
+			_, err := s.verdict(s.write(p), p)
+			if refuted := (*verifier.RefutedError)(nil); !errors.As(err, &refuted) || refuted.Check != "end" {
+				t.Errorf("%s, reason %d: got %v", name, reason, err)
+			}
+		}
+	}
+}
+
+func (s *sealer) controller() *party {
+	p := s.party(events.RoleController, "org:"+s.origin)
+	s.enrol(p)
+	return p
+}
