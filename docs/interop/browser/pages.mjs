@@ -144,7 +144,7 @@ async function report(page) {
   await page.fill("#subject", person);
   await page.press("#subject", "Enter");
   await page.getByRole("heading", { name: "Who has the data of" }).waitFor();
-  await page.getByText("VERIFIED: 1 entry about").waitFor();
+  await page.getByText(/VERIFIED, COMPLETE for everything .*: 1 entry about/).waitFor();
   await barriers(page, "the report");
 }
 await report(page);
@@ -152,7 +152,7 @@ const [download] = await Promise.all([page.waitForEvent("download"), page.getByR
 assert.match(download.suggestedFilename(), /^report-[0-9a-f]{8}\.sharetrail$/);
 await page.emulateMedia({ media: "print" });
 assert.equal(await page.locator("header.top").isVisible(), false);
-assert.equal(await page.getByText("VERIFIED: 1 entry about").isVisible(), true);
+assert.equal(await page.getByText(/VERIFIED, COMPLETE for everything .*: 1 entry about/).isVisible(), true);
 assert.doesNotMatch(page.url() + (await page.title()) + recorded, /canary/);
 await page.context().close();
 
