@@ -140,16 +140,11 @@ func (l *Ledger) tile(first uint64, leaves []leafed) error {
 		if first+uint64(i) < l.tiles.Size() {
 			continue
 		}
-		l.tiles.Add(leaf.entry, leaf.hash)
-		if leaf.leaf.Kind != events.KindState {
-			continue
-		}
-		if len(leaf.stored.Body) > 0 {
+		state := leaf.leaf.Kind == events.KindState
+		if state && len(leaf.stored.Body) > 0 { // before the leaf: a size that is reached may be published
 			l.tiles.AddRules(leaf.stored.Body)
 		}
-		if l.tiles.Size() >= shown {
-			l.tiles.Mark()
-		}
+		l.tiles.Add(leaf.entry, leaf.hash, state && first+uint64(i) >= shown)
 	}
 	if l.tiles.Pending() < flushTiles {
 		return nil

@@ -46,11 +46,10 @@ func (c *comparedTiles) add(entry []byte, hash events.Hash, root func() events.H
 	if c == nil || c.shown == nil || c.writer.Size() == c.shown.Size {
 		return nil
 	}
-	c.writer.Add(entry, hash)
+	c.writer.Add(entry, hash, c.writer.Size()+1 == c.shown.Size)
 	var err error
 	switch size := c.writer.Size(); {
 	case size == c.shown.Size:
-		c.writer.Mark()
 		err = c.writer.Sync(size, root())
 	case c.writer.Pending() >= flushTiles:
 		err = c.writer.Flush()

@@ -101,8 +101,10 @@ func (w *Writer) Await(ctx context.Context, size uint64) error {
 	}
 }
 
-// Add takes the next leaf.
-func (w *Writer) Add(entry []byte, hash events.Hash) {
+// Add takes the next leaf. If the size with it is one to be published, its right edge
+// is marked: kept until a greater size is synced. Nobody who awaits a size sees it
+// reached and not marked.
+func (w *Writer) Add(entry []byte, hash events.Hash, mark bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.bundle = AppendEntry(w.bundle, entry)
@@ -124,6 +126,9 @@ func (w *Writer) Add(entry []byte, hash events.Hash) {
 		hash = TileRoot(tile)
 	}
 	w.size++
+	if mark {
+		w.mark()
+	}
 	close(w.grown)
 	w.grown = make(chan struct{})
 }
@@ -133,10 +138,8 @@ func (w *Writer) full(t Tile, data []byte) {
 	w.bytes += len(data)
 }
 
-// Mark keeps the right edge of the present size until a size is synced.
-func (w *Writer) Mark() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// mark keeps the right edge of the present size.
+func (w *Writer) mark() {
 	m := mark{bundle: slices.Clip(w.bundle)}
 	for _, tile := range w.levels {
 		m.levels = append(m.levels, slices.Clip(tile))

@@ -57,9 +57,10 @@ func (t *tree) root(tb rapid.TB, size uint64) events.Hash {
 	return events.Hash(h)
 }
 
+// add adds leaves, and marks the size with the last of them.
 func add(w *tiles.Writer, from, to uint64) {
 	for i := from; i < to; i++ {
-		w.Add(leaf(i), events.LeafHash(leaf(i)))
+		w.Add(leaf(i), events.LeafHash(leaf(i)), i == to-1)
 	}
 }
 
@@ -151,7 +152,6 @@ func TestWriter(t *testing.T) {
 				break
 			}
 			add(w, w.Size(), next)
-			w.Mark()
 			ahead := rapid.Uint64Range(0, 300).Draw(t, "ahead")
 			add(w, next, min(next+ahead, most))
 			if rapid.Bool().Draw(t, "flush") {
@@ -178,7 +178,6 @@ func TestWriter(t *testing.T) {
 		}
 		compare := tiles.Compare(dir)
 		add(compare, 0, size)
-		compare.Mark()
 		if err := errors.Join(compare.Flush(), compare.Sync(size, want.root(t, size))); err != nil {
 			t.Fatal(err)
 		}
@@ -196,7 +195,6 @@ func TestThreeLevels(t *testing.T) {
 	}
 	for _, at := range []uint64{65535, 65536, size} {
 		add(w, w.Size(), at)
-		w.Mark()
 		publish(t, w, at, want.root(t, at))
 		checkLog(t, dir, at, want)
 		if w, err = tiles.Open(dir, at, want.root(t, at)); err != nil || w.Size() != at {
@@ -216,7 +214,6 @@ func TestLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	add(w, 0, size)
-	w.Mark()
 	publish(t, w, size, want.root(t, size))
 	before := files(t, dir)
 	for name, content := range before {
@@ -235,7 +232,6 @@ func TestLost(t *testing.T) {
 			}
 			compare := tiles.Compare(dir)
 			add(compare, 0, size)
-			compare.Mark()
 			if err := compare.Sync(size, want.root(t, size)); !errors.Is(err, tiles.ErrLost) || !strings.Contains(err.Error(), name) {
 				t.Errorf("%s cut to %d: the comparison says %v", name, keep, err)
 			}
@@ -250,7 +246,6 @@ func TestLost(t *testing.T) {
 				w, _ = tiles.Open(dir, 0, want.root(t, 0))
 			}
 			add(w, 0, size)
-			w.Mark()
 			publish(t, w, size, want.root(t, size))
 			if after := files(t, dir); len(after) != len(before) || after[name] != content {
 				t.Errorf("%s cut to %d was not made again", name, keep)
@@ -270,7 +265,6 @@ func TestTampered(t *testing.T) {
 		t.Fatal(err)
 	}
 	add(w, 0, size)
-	w.Mark()
 	publish(t, w, size, want.root(t, size))
 	for name, first := range map[string]uint64{
 		"tile/0/000": 0, "tile/0/001": 256, "tile/0/002.p/5": 512, "tile/1/000.p/2": 0,
@@ -293,7 +287,6 @@ func TestTampered(t *testing.T) {
 		var different *tiles.DifferentError
 		compare := tiles.Compare(dir)
 		add(compare, 0, size)
-		compare.Mark()
 		if err := compare.Sync(size, want.root(t, size)); !errors.As(err, &different) || different.Index != first || different.Path != name {
 			t.Errorf("%s: the comparison says %v", name, err)
 		}
@@ -302,7 +295,6 @@ func TestTampered(t *testing.T) {
 			t.Fatal(err)
 		}
 		add(again, 0, size)
-		again.Mark()
 		if err := again.Sync(size, want.root(t, size)); !errors.As(err, &different) || different.Path != name {
 			t.Errorf("%s: the writer says %v", name, err)
 		}
@@ -332,7 +324,6 @@ func TestPartials(t *testing.T) {
 	}
 	for _, at := range []uint64{10, 250, 270, 300, 520, 800} {
 		add(w, w.Size(), at)
-		w.Mark()
 		publish(t, w, at, want.root(t, at))
 		checkLog(t, dir, at, want)
 	}
@@ -354,11 +345,37 @@ func TestSyncRefusesOtherRoot(t *testing.T) {
 		t.Fatal(err)
 	}
 	add(w, 0, 300)
-	w.Mark()
 	if err := w.Sync(300, want.root(t, 299)); err == nil {
 		t.Error("tiles were written under a root that is not theirs")
 	}
 	if err := w.Sync(299, want.root(t, 299)); !errors.Is(err, tiles.ErrNotMarked) {
 		t.Errorf("a size that was not marked: %v", err)
 	}
+}
+
+// TestReachedIsMarked: a size that somebody awaited can be synced at once, while
+// leaves go on coming.
+func TestReachedIsMarked(t *testing.T) {
+	const size = 600
+	want := grow(t, size)
+	w, err := tiles.Open(t.TempDir(), 0, want.root(t, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	added := make(chan struct{})
+	go func() {
+		defer close(added)
+		for i := range uint64(size) {
+			w.Add(leaf(i), events.LeafHash(leaf(i)), true)
+		}
+	}()
+	for at := uint64(1); at <= size; at++ {
+		if err := w.Await(t.Context(), at); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Sync(at, want.root(t, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-added
 }

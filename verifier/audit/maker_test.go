@@ -84,7 +84,7 @@ func (m *made) draw() events.Hash {
 // append takes any bytes as the next leaf.
 func (m *made) append(entry []byte) events.Hash {
 	h := events.LeafHash(entry)
-	m.writer.Add(entry, h)
+	m.writer.Add(entry, h, true)
 	m.edge.Append(h)
 	return h
 }
@@ -134,7 +134,6 @@ func (m *made) state(t testing.TB, change func(*events.State)) {
 // publish writes the tiles and signs what there is.
 func (m *made) publish(t testing.TB) verifier.Checkpoint {
 	t.Helper()
-	m.writer.Mark()
 	c := verifier.Checkpoint{Origin: origin, Size: m.edge.Size(), Root: m.edge.Root()}
 	if err := m.writer.Sync(c.Size, c.Root); err != nil {
 		t.Fatal(err)
