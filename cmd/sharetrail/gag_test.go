@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"testing/cryptotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -110,6 +109,7 @@ func playGag(t *testing.T, s gagScript, sealed bool) []string {
 	w := &gagWorld{gagScript: s, t: t, sealed: sealed, dir: filepath.Join(t.TempDir(), "data"), tokens: map[actor.Role]string{}, ids: map[string]string{}}
 	core, logs := observer.New(zapcore.DebugLevel)
 	w.logs = logs
+	t.Cleanup(entropy.end)
 	w.entropy()
 	in, err := openInstance(t.Context(), instanceConfig{
 		dir: w.dir, id: "acme", origin: "sharetrail.example/acme", create: true, authorities: []string{"org:court.example"},
@@ -156,7 +156,7 @@ func (w *gagWorld) entropy() {
 			w.t.Fatal(err)
 		}
 	}
-	cryptotest.SetGlobalRandom(w.t, w.steps)
+	entropy.begin(w.steps)
 }
 
 // client speaks as an actor of a role.

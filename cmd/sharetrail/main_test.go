@@ -1,12 +1,14 @@
 package main
 
 import (
+	"crypto/rand"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -25,6 +27,9 @@ func (m withVerifier) Run() int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	// Now, as nothing may read them while they are set.
+	rand.Reader = &entropy
+	uuid.SetRand(&entropy)
 	build := exec.Command("go", "build", "-o", filepath.Join(dir, verifierName), "../"+verifierName)
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building %s: %v\n%s", verifierName, err, out)

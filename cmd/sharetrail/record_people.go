@@ -11,6 +11,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/schollz/progressbar/v3"
+
 	"github.com/sharetrail/sharetrail/internal/api"
 	"github.com/sharetrail/sharetrail/ledger/decide"
 )
@@ -94,8 +96,12 @@ func sendPeople(out io.Writer, share []byte, in io.Reader) error {
 
 // watchParts shows how many continuations are recorded, until ctx ends.
 func watchParts(ctx context.Context, c *api.Client) {
-	bar := newBar(-1, "recording", "parts")
-	defer bar.Exit()
+	var bar *progressbar.ProgressBar // once it is known of how many
+	defer func() {
+		if bar != nil {
+			bar.Exit()
+		}
+	}()
 	for {
 		select {
 		case <-ctx.Done():
@@ -108,7 +114,9 @@ func watchParts(ctx context.Context, c *api.Client) {
 		}
 		for _, r := range status.Open {
 			if r.Active {
-				bar.ChangeMax64(int64(r.Of))
+				if bar == nil {
+					bar = newBar(int64(r.Of), "recording", "parts")
+				}
 				bar.Set64(int64(r.Parts)) // a terminal that is gone is no error
 			}
 		}
