@@ -13,7 +13,7 @@ import {
   Refuted, Unusable, ZERO, H, absent, base64, bodyRoot, canonical, cbor, commit, commitEvent, consistent, entryLabel, fieldRoot, fieldsOf,
   inclusionRoot, indexLeaf, indexNode, indexRoot, indexValue, leafHash, openNote, opening, parseLeaf, parseState, rulesHash, same, vrf, vrfInput,
 } from "./bytes.mjs";
-import { types } from "./vocabulary.mjs";
+import { terms, types } from "./vocabulary.mjs";
 
 const HEADER = "sharetrail/v1/report";
 const roles = ["", "subject", "recipient", "authority", "controller"];
@@ -232,7 +232,7 @@ class Part {
     const f = this.e.filter;
     if (!f) return;
     const name = `filter${this.in}`;
-    if (!validFilter(f) || JSON.stringify(f) !== JSON.stringify(this.lastPart.filter)) refute(name, "not in the one form");
+    if (!validFilter(f) || this.last && f.recipients?.some((r) => text(identity(this.rules, r) ?? "") !== r) || JSON.stringify(f) !== JSON.stringify(this.lastPart.filter)) refute(name, "not in the one form");
     for (const n of this.names) {
       const records = new Map();
       for (const e of n.entries) records.set(e.record, [...(records.get(e.record) ?? []), e]);
@@ -253,10 +253,12 @@ class Name {
     n.generations.forEach((shown, g) => {
       const s = this.generation(g, shown, after);
       if (g > 0 && !this.gens[g - 1].closed) refute(`enrolment${s.where}`, "the one before goes on");
+      if (g > 0 && this.gens[g - 1].gone && !s.erased) refute(`enrolment${this.gens[g - 1].where}`, "not opened, and not erased");
       after = s.closed?.index ?? s.index;
       this.gens.push(s);
     });
     const k = this.gens.length, last = this.gens.at(-1);
+    if (last?.gone) refute(`enrolment${last.where}`, "not opened, and not erased");
     const want = k === 0 ? [["enrol", 0], ["close", 0], ["enrol", 1], ["enrol", 2]]
       : last.closed ? [["enrol", k], ["close", k], ["enrol", k + 1]] : [["close", k - 1], ["enrol", k], ["enrol", k + 1]];
     this.absences(`nothing left out${this.where}`, n.absences, want);
@@ -284,7 +286,9 @@ class Name {
       p.member(end, out.label, c, h);
       s.closed = { index: c.index, reason: content.get(8) };
     }
-    const erased = s.closed?.reason === 1, { label } = p.vrf(enrolment, "enrol", this.id, g, e.vrf), [l, h] = p.slotLeaf(enrolment, e);
+    s.gone = s.closed?.reason === 2 && !e.opened; // erased later, together with the next one
+    s.erased = s.closed?.reason === 1 || s.gone;
+    const { erased } = s, { label } = p.vrf(enrolment, "enrol", this.id, g, e.vrf), [l, h] = p.slotLeaf(enrolment, e);
     if (!same(l.slots[e.slot].label, label) || erased !== !e.opened) refute(enrolment, "another slot, or opened although erased");
     p.member(enrolment, label, e, h);
     s.index = e.index;
@@ -446,7 +450,9 @@ const lists = ["recipients", "kinds", "reasons", "categories", "types"];
 function validFilter(f) {
   const day = (d) => d === undefined || /^\d{4}-\d\d-\d\d$/.test(d) && new Date(d).toISOString().slice(0, 10) === d;
   return f.version === 1 && Object.keys(f).length > 1 && day(f.since) && day(f.until) && !(f.since > f.until) &&
-    lists.every((l) => !f[l] || f[l].length <= 100 && f[l].every((v, i) => v !== "" && (i === 0 || f[l][i - 1] < v)));
+    lists.every((l) => !f[l] || f[l].length <= 100 && f[l].every((v, i) => v !== "" && (i === 0 || f[l][i - 1] < v))) &&
+    [[f.kinds, terms.get("recipient.category")], [f.reasons, terms.get("reasons")], [f.types, [...types.keys()]]]
+      .every(([given, known]) => !given || given.every((v) => known.includes(v)));
 }
 
 const judged = (c) => c.type.share || c.e.type === "OnwardDisclosureReported";

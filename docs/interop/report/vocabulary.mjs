@@ -1,5 +1,6 @@
 // The types of events, read from the tables of docs/formats.md section 9: which roles
-// have an entry in one, which records it is about, which groups it always has.
+// have an entry in one, which records it is about, which groups it always has; and the
+// values of members that take no others.
 
 import { readFileSync } from "node:fs";
 
@@ -26,4 +27,8 @@ export const types = new Map(rows("<!-- types: a test compares this with the pac
   return [type, { roles: names(roles), about: names(about), always, share: names(groups).includes("share") }];
 }));
 
-if (types.size < 20 || !types.get("DisclosureRecorded").always.includes("recipient")) throw new Error("docs/formats.md has other tables");
+// terms are the values that a member can have.
+export const terms = new Map(rows("<!-- terms: a test compares this with the package -->")
+  .flatMap(([members, values]) => names(members).map((member) => [member, names(values)])));
+
+if (types.size < 20 || !types.get("DisclosureRecorded").always.includes("recipient") || !terms.get("reasons").includes("consent")) throw new Error("docs/formats.md has other tables");
