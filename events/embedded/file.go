@@ -22,6 +22,10 @@ const (
 	eventColumns = 9
 )
 
+// pageSize of the file. A share takes some 2,300 bytes: of SQLite's own pages, of
+// 4,096 bytes, it would take one each.
+const pageSize = 16 << 10
+
 //go:embed schema.sql
 var schema string
 
@@ -52,7 +56,7 @@ func openFile(ctx context.Context, path string) (*file, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("opening the event store: %w", err)
 	}
-	db, err := sqlite.Open(ctx, sqlite.Config{Path: path, Schema: schema, Version: 1, Application: "shev"})
+	db, err := sqlite.Open(ctx, sqlite.Config{Path: path, Schema: schema, Version: 1, Application: "shev", PageSize: pageSize})
 	if err != nil {
 		return nil, err
 	}

@@ -45,6 +45,9 @@ type Config struct {
 	// Application tells the files of a data directory apart: four letters,
 	// stored in the file.
 	Application string
+	// PageSize is that of a new file in bytes, SQLite's own if it is 0. A row that takes
+	// more than half of a page has it alone.
+	PageSize int
 	// Pragmas are added to every connection, such as "secure_delete(ON)".
 	Pragmas []string
 }
@@ -130,9 +133,12 @@ func createPrivate(path string) error {
 // ones when the power fails.
 func dsn(path string, cfg Config, cache int, more string) string {
 	uri := url.URL{Scheme: "file", OmitHost: true, Path: path}
-	s := uri.String() + fmt.Sprintf("?_pragma=busy_timeout(%d)", busyTimeout.Milliseconds()) + "&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+	s := uri.String() + fmt.Sprintf("?_pragma=busy_timeout(%d)", busyTimeout.Milliseconds()) + "&_journal_mode=WAL&_pragma=synchronous(FULL)" +
 		"&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&_pragma=journal_size_limit(67108864)" +
 		fmt.Sprintf("&_pragma=cache_size(-%d)&", cache) + more
+	if cfg.PageSize != 0 { // the driver sets _journal_mode behind it: a write-ahead file keeps its pages
+		s += fmt.Sprintf("&_pragma=page_size(%d)", cfg.PageSize)
+	}
 	for _, p := range cfg.Pragmas {
 		s += "&_pragma=" + url.QueryEscape(p)
 	}

@@ -64,6 +64,22 @@ func TestModes(t *testing.T) {
 	}
 }
 
+// TestPageSize: a new file has the pages that it was asked for, an old one keeps its own.
+func TestPageSize(t *testing.T) {
+	cfg := config(t)
+	for _, asked := range []int{16 << 10, 8 << 10, 0} {
+		cfg.PageSize = asked
+		db := open(t, cfg)
+		var have int
+		if err := db.Write.QueryRowContext(t.Context(), "PRAGMA page_size").Scan(&have); err != nil || have != 16<<10 {
+			t.Errorf("asked for %d and has pages of %d: %v", asked, have, err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestVersions(t *testing.T) {
 	cfg := config(t)
 	if err := open(t, cfg).Close(); err != nil {

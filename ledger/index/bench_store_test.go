@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"syscall"
 	"testing"
@@ -21,7 +22,8 @@ import (
 // of the whole process meanwhile, making the labels (two hashes each) and writing the
 // generation in the background included. fill-cpu-ns/label is that of the n labels
 // before, 250 batches at once. MiB-heap is what is in use after a collection,
-// MiB-peak the most that was between two.
+// MiB-peak the most that was between two: the collector is told to stay under
+// storeMemory, as the program tells it to stay near what is in use.
 func BenchmarkStore(b *testing.B) {
 	sizes := []uint64{1e5, 1e6}
 	if os.Getenv("SHARETRAIL_LONG") != "" {
@@ -32,7 +34,10 @@ func BenchmarkStore(b *testing.B) {
 	}
 }
 
+const storeMemory = 900 << 20
+
 func benchStore(b *testing.B, n uint64) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(storeMemory))
 	cfg := index.Config{Dir: b.TempDir()}
 	var spent time.Duration
 	commit := func(s *index.Store, at uint64) {
