@@ -144,7 +144,7 @@ func (l *Ledger) tile(first uint64, leaves []leafed) error {
 		if state && len(leaf.stored.Body) > 0 { // before the leaf: a size that is reached may be published
 			l.tiles.AddRules(leaf.stored.Body)
 		}
-		l.tiles.Add(leaf.entry, leaf.hash, state && first+uint64(i) >= shown)
+		l.tiles.Add(leaf.entry, leaf.hash, state && first+uint64(i)+1 >= shown)
 	}
 	if l.tiles.Pending() < flushTiles {
 		return nil
