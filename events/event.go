@@ -5,6 +5,7 @@ import "slices"
 // Types of our events, in clear in the event store.
 const (
 	TypeState    = "StateRecorded"
+	TypeCover    = "CoverRecorded"
 	TypeEnrolled = "Enrolled"
 	TypeClosed   = "Closed"
 
@@ -72,6 +73,15 @@ type Closed struct{}
 // Type implements [Event].
 func (*Closed) Type() string    { return TypeClosed }
 func (*Closed) groups() []group { return nil }
+
+// CoverRecorded says nothing and is for nobody: all its slots are decoys, so nobody ever
+// opens it, and the rules know no such type. A ledger that everybody reads has some, so
+// that nobody can count the other events.
+type CoverRecorded struct{}
+
+// Type implements [Event].
+func (*CoverRecorded) Type() string    { return TypeCover }
+func (*CoverRecorded) groups() []group { return nil }
 
 // FieldWidth is the number of leaves of an event type's body: every type has at
 // most so many field groups, so that a path's length says nothing of the type.

@@ -20,6 +20,9 @@ type Rules struct {
 	Labels      map[string][]string `json:"labels"`      // event type -> roles whose labels it carries
 	Authorities []string            `json:"authorities"` // namespace:local of those under whose orders records are sealed
 	Publication string              `json:"publication"`
+	// Cover is the least number of entries between two state leaves of a public ledger:
+	// what is missing is covers, and all have the time of the state leaf before them.
+	Cover int `json:"cover,omitempty"`
 }
 
 // Publication says who may read the log's tiles, and when the ledger publishes.
@@ -27,6 +30,13 @@ const (
 	PublicationRestricted = "restricted" // auditors; each second, or when somebody waits
 	PublicationPublic     = "public"     // everybody; on a fixed grid of the grain, whatever was recorded
 )
+
+// MaxCover is the greatest Cover.
+const MaxCover = 256
+
+// MaxUncovered is how many labels may stand behind a state leaf without another one:
+// whoever replays a log keeps them in memory until the next.
+const MaxUncovered = 1 << 20
 
 // maxGrainMS is a day: beyond it times would say nothing.
 const maxGrainMS = 24 * 60 * 60 * 1000
@@ -55,7 +65,8 @@ func DefaultRules() *Rules {
 	return r
 }
 
-func roleNames(roles []Role) (names []string) {
+func roleNames(roles []Role) []string {
+	names := []string{}
 	for _, r := range roles {
 		names = append(names, r.String())
 	}
@@ -76,7 +87,8 @@ func ParseRules(b []byte) (*Rules, error) {
 	// null is not the empty list.
 	ok := r.Version >= 1 && (r.Version == 1) == (r.Previous == nil) && r.Unicode == "15.0.0" && r.GrainMS > 0 && r.GrainMS <= maxGrainMS &&
 		r.Width == FieldWidth && (r.Publication == PublicationRestricted || r.Publication == PublicationPublic) && len(r.Identities) > 0 &&
-		r.Authorities != nil && len(r.Authorities) <= MaxSlots
+		r.Authorities != nil && len(r.Authorities) <= MaxSlots &&
+		r.Cover >= 0 && r.Cover <= MaxCover && (r.Cover == 0 || r.Publication == PublicationPublic)
 	ok = ok && len(r.Fields) == len(r.Labels) && r.Fields[TypeEnrolled] != nil && r.Fields[TypeDisclosureRecorded] != nil
 	for typ, names := range r.Fields {
 		// Rules made by an older program know fewer types, roles and fields, never
@@ -87,7 +99,7 @@ func ParseRules(b []byte) (*Rules, error) {
 		// Rules that gave a share no label of its subject would make every
 		// report about people true, and empty.
 		roles := r.Labels[typ]
-		ok = ok && len(roles) >= min(len(k.labels), 2) && len(roles) <= len(k.labels) && slices.Equal(roles, roleNames(k.labels[:len(roles)]))
+		ok = ok && roles != nil && len(roles) >= min(len(k.labels), 2) && len(roles) <= len(k.labels) && slices.Equal(roles, roleNames(k.labels[:len(roles)]))
 	}
 	for i, rule := range r.Identities {
 		same := func(other IdentityRule) bool { return other.Namespace == rule.Namespace }
@@ -112,7 +124,7 @@ func ParseRules(b []byte) (*Rules, error) {
 func (r *Rules) Extends(before *Rules, hash Hash) bool {
 	ok := r.Version == before.Version+1 && r.Previous != nil && *r.Previous == hash && r.Unicode == before.Unicode &&
 		slices.Equal(r.Identities, before.Identities) && slices.Equal(r.Authorities, before.Authorities) &&
-		r.GrainMS == before.GrainMS && r.Width == before.Width && r.Publication == before.Publication
+		r.GrainMS == before.GrainMS && r.Width == before.Width && r.Publication == before.Publication && r.Cover == before.Cover
 	begins := func(list, with []string) bool { return len(list) >= len(with) && slices.Equal(list[:len(with)], with) }
 	for typ := range before.Fields {
 		fields, known := r.Fields[typ]

@@ -191,6 +191,24 @@ func specRules() []vector {
 	out = append(out, vector{Name: "with continuations", In: values{"rules": continuedRules}, Out: values{"hash": hx(sum([]byte{0x15}, []byte(continuedRules)))}})
 	out = append(out, vector{Name: "continuations with the recipient's label", Refused: true,
 		In: values{"rules": strings.Replace(continuedRules, `"RecordContinued":["subject"]`, `"RecordContinued":["recipient"]`, 1)}})
+	covered := func(rules, cover string) string { return strings.TrimSuffix(rules, "}") + `,"cover":` + cover + "}" }
+	for _, c := range []struct {
+		name, rules string
+		refused     bool
+	}{
+		{"public with cover", covered(public, "4"), false},
+		{"as much cover as there can be", covered(public, "256"), false},
+		{"more cover than there can be", covered(public, "257"), true},
+		{"cover below nothing", covered(public, "-1"), true},
+		{"no cover, written", covered(public, "0"), true},
+		{"cover for nobody", covered(continuedRules, "4"), true},
+	} {
+		v := vector{Name: c.name, In: values{"rules": c.rules}, Refused: c.refused}
+		if !c.refused {
+			v.Out = values{"hash": hx(sum([]byte{0x15}, []byte(c.rules)))}
+		}
+		out = append(out, v)
+	}
 	return out
 }
 

@@ -16,6 +16,7 @@ type batch struct {
 	requests []*request // each answered when the batch is settled, once
 	choices  []choice   // the commands among them
 	wantsTip []*request // those that ask for a state leaf
+	due      bool       // a state leaf is due, whoever asks
 	final    *string    // the successor, if that state leaf ends the ledger
 	repeats  []repeat
 	twins    map[events.ID]choice               // by the id of the share
@@ -58,6 +59,7 @@ type planned struct {
 	event events.Event
 	facts *events.Facts
 	slots []keystore.Draw
+	least int                // slots of a cover
 	who   []keystore.PartyID // of it and of what stands right behind it
 	req   *request           // whose command asked for it; nil for enrolments
 	also  bool               // it is not the first that the command asked for
@@ -137,6 +139,9 @@ func (b *batch) accept() {
 func (l *Ledger) plan(ctx context.Context, waiting []*request) (b *batch, rest []*request) {
 	b = newBatch(l.state.next)
 	b.on = l.state.closings
+	if b.due = l.stateDue(); b.due {
+		return b, waiting
+	}
 	for i, req := range waiting {
 		if fits := l.planOne(ctx, b, req); !fits {
 			return b, waiting[i:]
@@ -162,6 +167,10 @@ func (l *Ledger) planOne(ctx context.Context, b *batch, req *request) (fits bool
 	if req.cmd == nil {
 		if req.final != nil && l.leavesOpen(b) {
 			req.answer(reply{err: errUnfinishedAtEnd})
+			return true
+		}
+		if req.final == nil && l.cover() > 0 { // that of this window stands there
+			req.answer(reply{accepted: Accepted{Index: l.state.window.state}})
 			return true
 		}
 		b.final = req.final
@@ -302,7 +311,7 @@ func estimateOne(p decide.Planned, facts *events.Facts) int {
 
 // prepare makes the keys, the events and the leaves of a batch.
 func (l *Ledger) prepare(ctx context.Context, b *batch) error {
-	if _, unmet := l.lagging(); unmet || len(b.wantsTip) > 0 {
+	if _, unmet := l.lagging(); unmet || b.endsWithState() {
 		if err := l.confirm(ctx); err != nil {
 			return err
 		}

@@ -30,7 +30,9 @@ func (l *Ledger) build(ctx context.Context, b *batch) error {
 	if err != nil {
 		return err
 	}
+	b.planned = append(b.planned, l.covers(b)...)
 	units := shuffle(b.planned)
+	entered := l.entryTime(at)
 	var order []planned
 	from := make([]int, len(units))
 	for i, p := range units {
@@ -41,7 +43,7 @@ func (l *Ledger) build(ctx context.Context, b *batch) error {
 	// With its place fixed, an event depends on no other but the one it continues: the
 	// cores share the work.
 	err = inParallel(ctx, len(units), func(i int) (err error) {
-		return l.sealUnit(units[i], b.first+uint64(from[i]), at, made[from[i]:])
+		return l.sealUnit(units[i], b.first+uint64(from[i]), entered, made[from[i]:])
 	})
 	if err != nil {
 		return fmt.Errorf("sealing an event: %w", err)
@@ -60,7 +62,7 @@ func (l *Ledger) build(ctx context.Context, b *batch) error {
 		}
 		b.answers[p.req] = a
 	}
-	if len(b.wantsTip) == 0 {
+	if !b.endsWithState() {
 		return nil
 	}
 	return l.buildState(b, b.first+uint64(len(order)), at)
@@ -88,7 +90,7 @@ func (l *Ledger) sealUnit(p planned, revision, at uint64, made []sealed) (err er
 // is not nil. It reads nothing that changes.
 func (l *Ledger) seal(p planned, own *keystore.EventSecrets, of *header, revision, at uint64) (sealed, error) {
 	draft := keystore.Draft{
-		Origin: l.origin, Stream: l.stream, ID: p.id, TimeMS: at, Event: p.event, Facts: p.facts, Slots: p.slots, Own: own,
+		Origin: l.origin, Stream: l.stream, ID: p.id, TimeMS: at, Event: p.event, Facts: p.facts, Slots: p.slots, Least: p.least, Own: own,
 	}
 	if of != nil {
 		draft.Target = &of.secrets

@@ -25,6 +25,7 @@ type state struct {
 	rulesDoc  []byte
 	genesis   events.Hash              // leaf hash of leaf 0
 	prevState events.Hash              // leaf hash of the last state leaf
+	window    window                   // what stands behind it
 	final     *events.State            // what the last leaf of all says, once it is written
 	tree      *index.Tree              // every label covered by the last state leaf
 	pending   map[events.Hash]struct{} // labels since then
@@ -290,6 +291,7 @@ func (l *Ledger) foldState(e events.Recorded, entry []byte, leaf *events.Leaf, s
 	s.pending = map[events.Hash]struct{}{}
 	s.grower.rest(s.tree)
 	s.prevState = events.LeafHash(entry)
+	s.window = window{state: e.Revision, timeMS: leaf.TimeMS}
 	if said.Final {
 		s.final = said
 	}
@@ -311,6 +313,7 @@ func (s *state) foldEntry(ctx context.Context, e events.Recorded, leaf *events.L
 	if err != nil {
 		return err
 	}
+	s.window.entries++
 	for k, slot := range leaf.Slots {
 		if _, twice := s.pending[slot.Label]; twice {
 			return fmt.Errorf("slot %d carries a label that was used before: %w", k, ErrCorrupt)

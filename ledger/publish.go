@@ -136,8 +136,14 @@ func (l *Ledger) due(ctx context.Context, cosigners *cosigners) (*Published, err
 	if l.pending != nil {
 		return l.pending, nil
 	}
+	if err := l.endWindow(ctx); err != nil {
+		return nil, err
+	}
 	l.mu.RLock()
 	size := l.state.next
+	if l.cover() > 0 { // what stands behind the last state leaf waits for the next point of the grid
+		size = l.state.window.state + 1
+	}
 	_, ends := l.state.snapshots[size]
 	closed := l.state.finished() != nil // for good: nothing follows its last state
 	l.mu.RUnlock()

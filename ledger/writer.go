@@ -71,6 +71,12 @@ type request struct {
 	answered bool                        // writer only
 }
 
+// looks reports whether a request is about what the stream holds now, whoever
+// appended it, and appends nothing that would conflict with that.
+func (l *Ledger) looks(r *request) bool {
+	return r.aside != nil || l.cover() > 0 && r.cmd == nil && r.rest == nil && r.final == nil
+}
+
 // answer gives a request its one answer. A second one would find the reply
 // taken or, when the caller has left, block the writer for ever.
 func (r *request) answer(a reply) {
@@ -263,7 +269,7 @@ func (l *Ledger) follow(ctx context.Context) error {
 // writeBatch appends one batch and answers its requests; what did not fit stays
 // waiting. Only an error of the kind nothing can mend is returned.
 func (l *Ledger) writeBatch(ctx context.Context, waiting []*request) ([]*request, error) {
-	if l.stale || slices.ContainsFunc(waiting, func(r *request) bool { return r.aside != nil }) {
+	if l.stale || slices.ContainsFunc(waiting, l.looks) {
 		if err := l.catchUp(ctx); err != nil {
 			return nil, l.giveUp(ctx, waiting, err)
 		}
@@ -272,7 +278,7 @@ func (l *Ledger) writeBatch(ctx context.Context, waiting []*request) ([]*request
 		return nil, l.giveUp(ctx, waiting, err)
 	}
 	b, rest := l.plan(ctx, waiting)
-	if len(b.requests) == 0 {
+	if len(b.requests) == 0 && !b.due {
 		return rest, nil
 	}
 	if err := l.prepare(ctx, b); err != nil {

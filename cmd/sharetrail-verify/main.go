@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/sharetrail/sharetrail/events"
@@ -89,6 +90,10 @@ func run(args []string, stdout, stderr io.Writer, now time.Time) int {
 		fmt.Fprint(stderr, usage)
 		return unusable
 	}
+	if slices.ContainsFunc(args, func(a string) bool { return a == "-h" || a == "--help" || a == "-help" }) {
+		fmt.Fprint(stdout, usage)
+		return verified
+	}
 	switch args[0] {
 	case "report":
 		return report(args[1:], stdout, stderr, now)
@@ -106,7 +111,7 @@ func run(args []string, stdout, stderr io.Writer, now time.Time) int {
 		return erasure(args[1:], stdout, stderr)
 	case "fingerprint":
 		return fingerprint(args[1:], stdout, stderr)
-	case "help", "-h", "--help", "-help":
+	case "help":
 		fmt.Fprint(stdout, usage)
 		return verified
 	}
@@ -129,9 +134,6 @@ func report(args []string, stdout, stderr io.Writer, now time.Time) int {
 	roleName := flags.String("role", events.RoleSubject.String(), "")
 	files, err := parse(flags, args)
 	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, usage)
-		return verified
 	case err != nil:
 		return fail(stderr, fmt.Errorf("%w; run sharetrail-verify help", err))
 	}

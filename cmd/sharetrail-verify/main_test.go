@@ -144,3 +144,13 @@ func TestHugeFiles(t *testing.T) {
 		}
 	}
 }
+
+// TestHelp: each command has help, which is no mistake.
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{"help"}, {"--help"}, {"report", "--help"}, {"audit", "-h"}, {"watch", "--trust", "t", "--help"}} {
+		var stdout, stderr bytes.Buffer
+		if code := run(args, &stdout, &stderr, time.Now()); code != verified || stdout.String() != usage || stderr.Len() > 0 {
+			t.Errorf("%v: exit %d, %s", args, code, &stderr)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +19,9 @@ import (
 func initCommand() *cobra.Command {
 	var f dataFlags
 	var s settings
-	var publication string
+	rules := events.DefaultRules()
+	var cover int
+	grain := time.Duration(rules.GrainMS) * time.Millisecond
 	var asJSON bool
 	var before string
 	var authorities []string
@@ -45,10 +48,13 @@ is, so that reports cover both.`,
 					return err
 				}
 			}
-			if publication != events.PublicationRestricted && publication != events.PublicationPublic {
-				return &events.FieldError{Field: "--publication", Rule: "must be restricted or public", Next: "leave it out for restricted"}
+			if rules.Cover = cover; !cmd.Flags().Changed("cover") && rules.Publication == events.PublicationPublic {
+				rules.Cover = defaultCover
 			}
-			return initLedger(cmd.Context(), cmd.OutOrStdout(), &f, s, authorities, publication == events.PublicationPublic, asJSON)
+			if err := checkPublication(rules, grain); err != nil {
+				return err
+			}
+			return initLedger(cmd.Context(), cmd.OutOrStdout(), &f, s, authorities, rules, asJSON)
 		},
 	}
 	f.register(cmd)
@@ -59,13 +65,15 @@ is, so that reports cover both.`,
 	cmd.Flags().StringVar(&s.Trillian, "trillian", "", "`host:port` of a Trillian log server, instead of the embedded one")
 	cmd.Flags().StringVar(&before, "predecessor", "", "data `directory` of the closed ledger that this one continues")
 	cmd.Flags().StringArrayVar(&authorities, "authority", nil, "`namespace:local` of somebody under whose orders records can be sealed; repeat for several. They never change")
-	cmd.Flags().StringVar(&publication, "publication", events.PublicationRestricted,
-		"restricted: auditors read the log, what is recorded is published each second; public: everybody does, and it is published each minute; for ever")
+	cmd.Flags().StringVar(&rules.Publication, "publication", events.PublicationRestricted,
+		"restricted: auditors read the log, what is recorded is published each second; public: everybody does, and it is published once in each --grain; for ever")
+	cmd.Flags().DurationVar(&grain, "grain", grain, "what times in the log are cut to, such as 1m or 1h; for ever")
+	cmd.Flags().IntVar(&cover, "cover", 0, fmt.Sprintf("in a public log, least `number` of entries in each --grain: events of nobody make up what is missing (default %d); for ever", defaultCover))
 	cmd.Flags().BoolVar(&asJSON, "json", false, "answer in JSON")
 	return cmd
 }
 
-func initLedger(ctx context.Context, out io.Writer, f *dataFlags, s settings, authorities []string, public, asJSON bool) error {
+func initLedger(ctx context.Context, out io.Writer, f *dataFlags, s settings, authorities []string, rules *events.Rules, asJSON bool) error {
 	if err := s.check(); err != nil {
 		return err
 	}
@@ -84,7 +92,7 @@ func initLedger(ctx context.Context, out io.Writer, f *dataFlags, s settings, au
 	}
 	in, err := openInstance(ctx, instanceConfig{
 		dir: f.data, id: s.ID, origin: s.Origin, create: true, log: log, eventStore: s.EventStore, logServer: s.Trillian, views: s.Views,
-		patience: f.patience, predecessor: s.Predecessor, authorities: authorities, public: public,
+		patience: f.patience, predecessor: s.Predecessor, authorities: authorities, rules: rules,
 	})
 	if err != nil {
 		return err
@@ -102,6 +110,28 @@ func initLedger(ctx context.Context, out io.Writer, f *dataFlags, s settings, au
 		}{f.data, trust, trust.Fingerprint()})
 	}
 	fmt.Fprintf(out, "Ledger %s in %s.\nFingerprint of its trust file, for letters:\n  %s\n", s.Origin, f.data, trust.Fingerprint())
+	return nil
+}
+
+// defaultCover is of a public ledger unless its maker says otherwise.
+const defaultCover = 4
+
+// checkPublication completes the rules of a new ledger with its grain, and checks what
+// they say of its publication.
+func checkPublication(rules *events.Rules, grain time.Duration) error {
+	if rules.Publication != events.PublicationRestricted && rules.Publication != events.PublicationPublic {
+		return &events.FieldError{Field: "--publication", Rule: "must be restricted or public", Next: "leave it out for restricted"}
+	}
+	if day := 24 * time.Hour; grain < time.Second || grain%time.Second != 0 || day%grain != 0 {
+		return &events.FieldError{Field: "--grain", Rule: "must be whole seconds, and a day must be a multiple of it", Next: "write it such as 1m, 10m or 1h"}
+	}
+	rules.GrainMS = uint64(grain.Milliseconds())
+	switch {
+	case rules.Cover < 0 || rules.Cover > events.MaxCover:
+		return &events.FieldError{Field: "--cover", Rule: fmt.Sprintf("must be from 0 to %d", events.MaxCover), Next: fmt.Sprintf("leave it out for %d in a public log", defaultCover)}
+	case rules.Cover > 0 && rules.Publication != events.PublicationPublic:
+		return &events.FieldError{Field: "--cover", Rule: "is for a log that everybody reads", Next: "leave it out, or add --publication public"}
+	}
 	return nil
 }
 

@@ -64,7 +64,7 @@ type instanceConfig struct {
 	create bool   // make the ledger if the directory has none
 	// authorities are those under whose orders a new ledger can seal records.
 	authorities []string
-	public      bool // a new ledger publishes its log for everybody
+	rules       *events.Rules // of a new ledger; nil: the usual ones
 	// private serves on a socket that only this process knows: a verb's own server
 	// ends with the verb, and nobody else must come to depend on it.
 	private bool
@@ -164,10 +164,7 @@ func (in *instance) openLedger(ctx context.Context, cfg instanceConfig) error {
 		ID: cfg.id, Store: store, Log: trees, Keys: keys, State: filepath.Join(in.dir, "state.db"), Tiles: in.tilesDir(), Tick: cfg.tick,
 		Index:  filepath.Join(in.dir, "index"),
 		Logger: in.log.Named("ledger"), AcceptClock: cfg.acceptClock, Now: in.now, Authorities: cfg.authorities, Publication: filepath.Join(in.dir, publicationName),
-	}
-	if cfg.public {
-		conf.Rules = events.DefaultRules()
-		conf.Rules.Publication = events.PublicationPublic
+		Rules: cfg.rules,
 	}
 	if cfg.predecessor != nil {
 		conf.Predecessor, conf.Predecessors = cfg.predecessor.Checkpoint, cfg.predecessor.Trust

@@ -17,6 +17,7 @@ type Draft struct {
 	Event  events.Event
 	Facts  *events.Facts // of Event, if they are encoded already
 	Slots  []Draw
+	Least  int           // slots, decoys included
 	Own    *EventSecrets // drawn already, for what continues the event; nil: drawn now
 	Target *EventSecrets // of the event that this one continues; nil: it continues none
 }
@@ -59,7 +60,7 @@ func Seal(d Draft) (*events.Stored, *events.Leaf, error) {
 		return nil, nil, err
 	}
 	clear, slots := events.ClearType(d.Event), d.Slots
-	width := slotWidth(len(slots))
+	width := slotWidth(max(len(slots), d.Least))
 	if width > events.MaxSlots {
 		return nil, nil, fmt.Errorf("sealing %d slots: one event holds at most %d", len(slots), events.MaxSlots)
 	}

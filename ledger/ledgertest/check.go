@@ -44,6 +44,7 @@ func (l *Ledger) CheckStored(t testing.TB) *Audit {
 		t.Fatalf("%d events of the stream are foreign, not %d", a.foreign, l.Foreign)
 	}
 	a.states()
+	a.windows()
 	a.log()
 	a.checkpoints()
 	a.tiles()
@@ -65,6 +66,7 @@ type Audit struct {
 	entries  [][]byte
 	leaves   []*events.Leaf
 	stored   []*events.Stored
+	rules    *events.Rules
 	foreign  int
 	labels   map[events.Hash]place
 	hashes   []tlog.Hash
@@ -103,7 +105,12 @@ func (a *Audit) stream() {
 			a.fatal(i, "it has revision %d", e.Revision)
 		}
 		entry, leaf, stored := a.leaf(e, timeMS)
-		if leaf.TimeMS < timeMS || leaf.TimeMS%60_000 != 0 {
+		if i == 0 {
+			if a.rules, err = events.ParseRules(stored.Body); err != nil {
+				a.t.Fatal(err)
+			}
+		}
+		if leaf.TimeMS < timeMS || leaf.TimeMS%a.rules.GrainMS != 0 {
 			a.fatal(i, "its time is %d after %d", leaf.TimeMS, timeMS)
 		}
 		timeMS = leaf.TimeMS
@@ -275,6 +282,12 @@ func (a *Audit) sequences() {
 		}
 	}
 	for i, leaf := range a.leaves {
+		if leaf.Kind == events.KindEntry && a.recorded[i].Type == events.TypeCover {
+			if known[i] != 0 || len(leaf.Slots) < 2 || bits.OnesCount(uint(len(leaf.Slots))) != 1 {
+				a.fatal(i, "it is a cover of %d slots, for %d parties", len(leaf.Slots), known[i])
+			}
+			continue
+		}
 		if leaf.Kind == events.KindEntry {
 			keys, err := a.parts.Keys.SealKeys(a.t.Context(), a.recorded[i].ID)
 			if err != nil {
@@ -310,7 +323,7 @@ func (a *Audit) modelled() {
 	a.t.Helper()
 	told := 0
 	for i, e := range a.recorded {
-		if e.Type == events.TypeEnrolled || e.Type == events.TypeRecordContinued || a.leaves[i].Kind != events.KindEntry {
+		if e.Type == events.TypeEnrolled || e.Type == events.TypeRecordContinued || e.Type == events.TypeCover || a.leaves[i].Kind != events.KindEntry {
 			continue
 		}
 		told++

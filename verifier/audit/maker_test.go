@@ -51,6 +51,11 @@ func newLog(t testing.TB, states, perState int) *made {
 // begin has a genesis alone, the same for the same VRF key.
 func begin(t testing.TB, vrf events.Hash) *made {
 	t.Helper()
+	return beginUnder(t, vrf, events.DefaultRules())
+}
+
+func beginUnder(t testing.TB, vrf events.Hash, rules *events.Rules) *made {
+	t.Helper()
 	secret, public, err := note.GenerateKey(rand.Reader, origin)
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +64,7 @@ func begin(t testing.TB, vrf events.Hash) *made {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &made{dir: t.TempDir(), signer: signer, tree: index.Empty(), timeMS: 1_790_000_040_000, rules: events.DefaultRules().Marshal()}
+	m := &made{dir: t.TempDir(), signer: signer, tree: index.Empty(), timeMS: 1_790_000_040_000, rules: rules.Marshal()}
 	if m.writer, err = tiles.Open(m.dir, 0, m.edge.Root()); err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,14 @@ type replay struct {
 	trust  *verifier.Trust
 	source *tiles.Tree
 	at     *position // of the goroutine that takes leaves
+	behind window
 	levels levels
+}
+
+// window is what stands behind the last state leaf.
+type window struct {
+	timeMS          uint64 // of that leaf
+	entries, labels int
 }
 
 // bundle is what became of one bundle of leaves.
@@ -38,7 +45,7 @@ type bundle struct {
 
 // replay returns the roots of the full tiles that it read the leaves of.
 func (a *Auditor) replay(ctx context.Context, source *tiles.Tree) (*levels, error) {
-	r := &replay{trust: a.cfg.Trust, source: source, at: a.at.clone()}
+	r := &replay{trust: a.cfg.Trust, source: source, at: a.at.clone(), behind: window{timeMS: a.at.timeMS}}
 	first := r.at.edge.Size()
 	if first > 0 && r.at.rules == nil {
 		rules, err := r.readRules(ctx, first-1, r.at.rulesHash)

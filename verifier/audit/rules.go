@@ -69,11 +69,36 @@ func (r *replay) take(ctx context.Context, p *parsed) error {
 	if p.leaf.Kind != events.KindForeign && p.leaf.TimeMS%r.at.rules.GrainMS != 0 {
 		return fault(at, "its time is not a multiple of the ledger's grain of %d ms", r.at.rules.GrainMS)
 	}
+	if err := r.takeWindow(at, p); err != nil {
+		return err
+	}
 	if p.leaf.Kind == events.KindForeign {
 		r.at.foreign++
 	}
 	r.at.timeMS = p.leaf.TimeMS
 	r.at.edge.Append(p.hash)
+	return nil
+}
+
+// takeWindow checks how a leaf stands among those between two state leaves.
+func (r *replay) takeWindow(at uint64, p *parsed) error {
+	cover := r.at.rules.Cover
+	switch p.leaf.Kind {
+	case events.KindState:
+		if at > 0 && r.behind.entries < cover {
+			return fault(at, "%d entries stand before it, and the rules promise %d between two state leaves", r.behind.entries, cover)
+		}
+		r.behind = window{timeMS: p.leaf.TimeMS}
+		return nil
+	case events.KindEntry:
+		if cover > 0 && p.leaf.TimeMS != r.behind.timeMS {
+			return fault(at, "its time is not that of the state leaf before it, by which it can be told from covers")
+		}
+		r.behind.entries++
+	}
+	if r.behind.labels += len(p.entries); r.behind.labels > events.MaxUncovered {
+		return fault(at, "it is label %d since the last state leaf, and a ledger writes another one after %d at the latest", r.behind.labels, events.MaxUncovered)
+	}
 	return nil
 }
 
