@@ -105,6 +105,7 @@ type Ledger struct {
 	labels       *index.Store  // all labels; the writer commits to it, its versions are read by all
 	indexDir     string        // empty if the labels are in memory
 	tilesDir     string        // empty if no tiles are written
+	tilesFailed  atomic.Bool   // a proof could not be read from them, which was told
 	tiles        *tiles.Writer // nil if no tiles are written, and before start
 	listed       []string      // authorities of a new ledger
 	registers    registers

@@ -237,15 +237,12 @@ func (p *prover) inclusions(ctx context.Context) error {
 	for i, leaf := range p.proven {
 		indices[i] = leaf.Index
 	}
-	proofs, err := p.ledger.trees.Inclusions(ctx, indices, p.pub.Size)
+	proofs, err := p.ledger.inclusions(ctx, indices, p.pub)
 	if err != nil {
 		return err
 	}
 	for i, proof := range proofs {
-		p.proven[i].Inclusion = make(verifier.Path, len(proof))
-		for j, h := range proof {
-			p.proven[i].Inclusion[j] = h
-		}
+		p.proven[i].Inclusion = proof
 	}
 	return nil
 }

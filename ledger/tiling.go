@@ -157,6 +157,33 @@ func (l *Ledger) tile(first uint64, leaves []leafed) error {
 	return nil
 }
 
+// inclusions proves leaves under a published state: from its tiles, which are hashed
+// against its root, in one reading; from the log if there are none, or others.
+func (l *Ledger) inclusions(ctx context.Context, indices []uint64, pub *Published) ([]verifier.Path, error) {
+	paths := make([]verifier.Path, len(indices))
+	if l.tiles != nil {
+		tree := &tiles.Tree{Source: tiles.Dir(l.tilesDir), Size: pub.Size, Root: pub.Root}
+		proofs, err := tree.Inclusions(ctx, indices)
+		for i, proof := range proofs {
+			paths[i] = proof
+		}
+		if err == nil || ctx.Err() != nil {
+			return paths, err
+		}
+		if !l.tilesFailed.Swap(true) {
+			l.log.Error("a proof cannot be read from the tiles; the log gives it instead; run fsck", zapSize(pub.Size), zap.Error(err))
+		}
+	}
+	proofs, err := l.trees.Inclusions(ctx, indices, pub.Size)
+	for i, proof := range proofs {
+		paths[i] = make(verifier.Path, len(proof))
+		for j, h := range proof {
+			paths[i][j] = h
+		}
+	}
+	return paths, err
+}
+
 // tilesFault makes tiles that somebody changed a fault after which nothing is
 // published.
 func (l *Ledger) tilesFault(err error) error {

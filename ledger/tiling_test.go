@@ -10,10 +10,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/ledger"
 	"github.com/sharetrail/sharetrail/ledger/ledgertest"
 	"github.com/sharetrail/sharetrail/ledger/tiles"
+	"github.com/sharetrail/sharetrail/verifier"
 )
 
 // tiled is a ledger that was closed after it published more than one full tile.
@@ -234,4 +240,42 @@ func TestTilesCrash(t *testing.T) {
 	l.Open(t, ledgertest.Config{Tick: soon})
 	l.MustRecord(t, ledgertest.Share("third", "ada"))
 	l.Check(t)
+}
+
+// TestProofsWithoutTiles: a proof comes from the tiles or, if they were changed or
+// lost, from the log, and somebody is told once.
+func TestProofsWithoutTiles(t *testing.T) {
+	l := tiled(t)
+	want := prove(t, l, verifier.Query{IDs: []events.Identity{tiledPerson(7)}})
+	for name, harm := range map[string]func(path string) error{
+		"changed": func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte{7}, 256*32), 0o600) },
+		"lost":    os.Remove,
+	} {
+		core, logs := observer.New(zapcore.ErrorLevel)
+		l.Reopen(t, ledgertest.Config{Logger: zap.New(core)})
+		path := filepath.Join(l.TilesDir(), "tile/0/000")
+		kept, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := harm(path); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			got := prove(t, l, verifier.Query{IDs: []events.Identity{tiledPerson(7)}})
+			if diff := cmp.Diff(want.Names, got.Names); diff != "" {
+				t.Errorf("tiles %s (-before +after):\n%s", name, diff)
+			}
+		}
+		if n := logs.FilterMessageSnippet("cannot be read from the tiles").Len(); n != 1 {
+			t.Errorf("tiles %s: it was told %d times", name, n)
+		}
+		if err := os.WriteFile(path, kept, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func tiledPerson(i int) events.Identity {
+	return events.Identity(fmt.Sprintf("email\x00person-%d@example.com", i))
 }
