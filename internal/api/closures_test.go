@@ -20,7 +20,7 @@ import (
 // can, and then stored reports about the person are gone while those of others stay.
 func TestErasureTakesTwo(t *testing.T) {
 	s := serve(t)
-	asking := api.InProcess(s.handler, actor.Actor{Name: "counsel-1", Role: actor.Counsel})
+	asking := api.InProcess(s.handler, actor.Actor{Name: "counsel-1", Role: actor.Counsel, Claimed: true})
 	other := s.As(s.network(t).tokens[actor.Admin]) // over the socket, with a token
 	const neighbour, nobody = "email:neighbour@example.com", "email:nobody@example.com"
 	for key, who := range map[string]string{"a": person, "b": neighbour} {
@@ -53,7 +53,7 @@ func TestErasureTakesTwo(t *testing.T) {
 		t.Fatal(err)
 	}
 	confirm := "/v1/closures/" + asked.ID.String() + "/confirmations"
-	_, err = api.InProcess(s.handler, actor.Actor{Name: "counsel-1", Role: actor.Admin}).Post(t.Context(), confirm, "own", "accepted", api.Confirmation{})
+	_, err = api.InProcess(s.handler, actor.Actor{Name: "counsel-1", Role: actor.Admin, Claimed: true}).Post(t.Context(), confirm, "own", "accepted", api.Confirmation{})
 	refused(err, http.StatusUnprocessableEntity)
 	_, err = api.InProcess(s.handler, actor.Actor{Name: "till", Role: actor.Recorder}).Post(t.Context(), confirm, "till", "accepted", api.Confirmation{})
 	refused(err, http.StatusForbidden)
