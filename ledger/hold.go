@@ -11,6 +11,7 @@ import (
 
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/internal/keystore"
+	"github.com/sharetrail/sharetrail/ledger/decide"
 )
 
 // HoldRequest asks for people to be put under a hold.
@@ -117,8 +118,8 @@ func (l *Ledger) ProposeHoldRelease(ctx context.Context, actor, matter, reason s
 }
 
 // ReleaseHold releases a hold and destroys all that was kept under it: the second of
-// two keyholders.
-func (l *Ledger) ReleaseHold(ctx context.Context, actor, matter string) (HoldView, error) {
+// two keyholders. kin are those with whom the actor is no two people.
+func (l *Ledger) ReleaseHold(ctx context.Context, actor string, kin []string, matter string) (HoldView, error) {
 	step, err := l.holdStep(actor, matter, "it was proposed") // the proposal says why
 	if err != nil {
 		return HoldView{}, err
@@ -134,6 +135,8 @@ func (l *Ledger) ReleaseHold(ctx context.Context, actor, matter string) (HoldVie
 			return &events.FieldError{Field: "matter", Rule: "names a hold whose release nobody has proposed", Next: "propose it first; a second keyholder confirms"}
 		case last.By == step.By:
 			return &events.FieldError{Field: "actor", Rule: "is the one who proposed it", Next: "let a second keyholder confirm"}
+		case slices.ContainsFunc(kin, func(name string) bool { return l.Pseudonym(name) == last.By }):
+			return decide.NotTwo()
 		}
 		return l.keys.ReleaseHold(ctx, step)
 	})

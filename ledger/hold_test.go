@@ -38,9 +38,11 @@ func releaseHold(t *testing.T, l *ledger.Ledger, matter string) {
 	if v, err := l.ProposeHoldRelease(t.Context(), "counsel-1", matter, "settled"); err != nil || v.State != "proposed" {
 		t.Fatalf("%+v, %v", v, err)
 	}
-	_, err := l.ReleaseHold(t.Context(), "counsel-1", matter)
+	_, err := l.ReleaseHold(t.Context(), "counsel-1", nil, matter)
 	refusedField(t, err, "actor")
-	if v, err := l.ReleaseHold(t.Context(), "counsel-2", matter); err != nil || v.State != "released" || len(v.Subjects) > 0 {
+	_, err = l.ReleaseHold(t.Context(), "counsel-2", []string{"operator", "counsel-1"}, matter)
+	refusedField(t, err, "actor")
+	if v, err := l.ReleaseHold(t.Context(), "counsel-2", nil, matter); err != nil || v.State != "released" || len(v.Subjects) > 0 {
 		t.Fatalf("%+v, %v", v, err)
 	}
 }
@@ -153,7 +155,7 @@ func TestHoldRefused(t *testing.T) {
 	if _, err := l.ProposeHoldRelease(t.Context(), "counsel-1", "M-1", "settled"); !errors.Is(err, ledger.ErrNoHold) {
 		t.Error(err)
 	}
-	if _, err := l.ReleaseHold(t.Context(), "counsel-1", "M-1"); !errors.Is(err, ledger.ErrNoHold) {
+	if _, err := l.ReleaseHold(t.Context(), "counsel-1", nil, "M-1"); !errors.Is(err, ledger.ErrNoHold) {
 		t.Error(err)
 	}
 	if _, _, err := l.HeldEntries(t.Context(), "M-1"); !errors.Is(err, ledger.ErrNoHold) {
@@ -163,17 +165,17 @@ func TestHoldRefused(t *testing.T) {
 		t.Errorf("holds are %+v, %v", views, err)
 	}
 	placeHold(t, l.Ledger, "M-1", "grace")
-	_, err := l.ReleaseHold(t.Context(), "counsel-2", "M-1")
+	_, err := l.ReleaseHold(t.Context(), "counsel-2", nil, "M-1")
 	refusedField(t, err, "matter")
 	if _, err := l.ProposeHoldRelease(t.Context(), "counsel-1", "M-1", "settled"); err != nil {
 		t.Error(err)
 	}
 	placeHold(t, l.Ledger, "M-1", "grace") // takes the proposal back
-	_, err = l.ReleaseHold(t.Context(), "counsel-2", "M-1")
+	_, err = l.ReleaseHold(t.Context(), "counsel-2", nil, "M-1")
 	refusedField(t, err, "matter")
 	releaseHold(t, l.Ledger, "M-1")
 	for range 2 {
-		_, err = l.ReleaseHold(t.Context(), "counsel-2", "M-1")
+		_, err = l.ReleaseHold(t.Context(), "counsel-2", nil, "M-1")
 		refusedField(t, err, "matter")
 	}
 }

@@ -196,6 +196,7 @@ func TestSeal(t *testing.T) {
 	s.do("propose", &decide.ProposeLift{ID: sealed.ID, By: "counsel", Reason: "the order was vacated"})
 	s.refused("id", &decide.ProposeLift{ID: sealed.ID, By: "counsel-2", Reason: "so it was"})
 	s.refused("actor", &decide.LiftSeal{ID: sealed.ID, By: "counsel"})
+	s.refused("actor", &decide.LiftSeal{ID: sealed.ID, By: "counsel-2", Kin: []string{"counsel-3", "counsel"}})
 	s.refused("id", &decide.LiftSeal{ID: events.ID{1}, By: "counsel-2"})
 	lift := &decide.LiftSeal{ID: sealed.ID, By: "counsel-2"}
 	lifted := s.do("lift", lift)

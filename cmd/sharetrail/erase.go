@@ -24,7 +24,8 @@ their keys: what was recorded about them cannot be read again, nobody can tell
 which entries were theirs, and every proof and report made before still holds. Only
 what a law demands to keep is kept, apart from the ledger (docs/erasure.md).
 
-It takes two: who asks cannot confirm. Each gives their token, in the file that
+It takes two: who asks cannot confirm, nor can whom they added or who added them.
+Each gives their token, claimed (sharetrail actor claim), in the file that
 --token-file names or in the variable SHARETRAIL_TOKEN; without one it is the owner
 of the data directory.`,
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/sharetrail/sharetrail/events"
 	"github.com/sharetrail/sharetrail/internal/actor"
+	"github.com/sharetrail/sharetrail/internal/actor/actortest"
 	"github.com/sharetrail/sharetrail/internal/api"
 	"github.com/sharetrail/sharetrail/internal/ui"
 	"github.com/sharetrail/sharetrail/ledger"
@@ -161,7 +162,7 @@ func (w *gagWorld) entropy() {
 
 // client speaks as an actor of a role.
 func (w *gagWorld) client(r actor.Role) *api.Client {
-	return api.InProcess(w.in.handler, actor.Actor{Name: "the-" + string(r), Role: r})
+	return api.InProcess(w.in.handler, actor.Actor{Name: "the-" + string(r), Role: r, Claimed: true})
 }
 
 // do records something and notes its id under its name.
@@ -213,11 +214,7 @@ func (w *gagWorld) tell() {
 	w.t.Helper()
 	for _, r := range actor.Roles() {
 		w.entropy()
-		token, err := w.in.actors.Add(w.t.Context(), "the-"+string(r), r)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		w.tokens[r] = token
+		w.tokens[r] = actortest.Add(w.t, w.in.actors, "the-"+string(r), r)
 	}
 	ada, strangers := gagPeople(w.people, "ada"), gagPeople(w.people, "stranger")
 	w.do("strangers", actor.Recorder, "/v1/disclosures", gagShare("stranger", strangers...))

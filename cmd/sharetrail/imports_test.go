@@ -69,7 +69,7 @@ func TestImports(t *testing.T) {
 		module + "/verifier/witness":                           {"cmd/sharetrail-verify", "ledger", "ledger/ledgertest"},
 		module + "/internal/api":                               {"cmd/sharetrail", "internal/ui"},
 		module + "/internal/ui":                                {"cmd/sharetrail"},
-		module + "/internal/actor":                             {"internal/api", "internal/ui", "cmd/sharetrail"},
+		module + "/internal/actor":                             {"internal/actor/actortest", "internal/api", "internal/ui", "cmd/sharetrail"},
 		module + "/ledger":                                     {"ledger", "ledger/ledgertest", "internal/api", "cmd/sharetrail"},
 		module + "/ledger/trillianlog":                         {"ledger", "ledger/ledgertest", "cmd/sharetrail"},
 		module + "/internal/keystore":                          {"ledger", "ledger/ledgertest", "projections", "projections/projectionstest", "cmd/sharetrail"},

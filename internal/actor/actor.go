@@ -5,6 +5,11 @@
 // so a copy of the file lets nobody in. What a role may do is not decided here
 // but in one table of internal/api. A name is never given to somebody else: it
 // scopes the idempotency keys of what its actor recorded.
+//
+// Some operations take two people. So that one who adds actors cannot be both, an
+// actor trades the token that was shown to who added them for one of their own
+// ([Store.Claim]); whoever may be one of two waits until somebody else confirms them
+// ([Store.Confirm]); and no two are a pair of whom one added the other ([Store.Kin]).
 package actor
 
 import (
@@ -32,14 +37,19 @@ const (
 // Roles are all roles, the most powerful first.
 func Roles() []Role { return []Role{Admin, Counsel, Recorder, Reader, Auditor, Keyholder} }
 
+// Decides reports whether a role takes part in what takes two people.
+func (r Role) Decides() bool { return r == Admin || r == Counsel || r == Keyholder }
+
 // Actor is somebody whose token was right, or the owner of the data directory.
 type Actor struct {
-	Name string
-	Role Role
+	Name    string
+	Role    Role
+	Claimed bool // nobody else has seen their token
+	Waits   bool // until somebody confirms them: they may do nothing but claim their token
 }
 
 // Operator is who owns the data directory: whoever reaches its socket.
-var Operator = Actor{Name: "operator", Role: Admin}
+var Operator = Actor{Name: "operator", Role: Admin, Claimed: true}
 
 // Listed is what an actor is listed as. Days are in UTC.
 type Listed struct {
@@ -47,7 +57,12 @@ type Listed struct {
 	Role     Role   `json:"role"`
 	Created  string `json:"created" doc:"day"`
 	Revoked  string `json:"revoked,omitempty" doc:"day; the token is refused since"`
-	LastUsed string `json:"last_used,omitempty" doc:"day on which the token was last used"`
+	LastUsed string `json:"last_used,omitempty" doc:"day on which the token was last used; of keyholders it is not kept"`
+
+	AddedBy     string `json:"added_by,omitempty" doc:"operator is the owner of the data directory; missing of actors who were added before it was kept"`
+	Claimed     bool   `json:"claimed,omitempty" doc:"the token is not the one that was shown to who added them"`
+	Waits       bool   `json:"waits,omitempty" doc:"until somebody confirms them, they may do nothing but claim their token"`
+	ConfirmedBy string `json:"confirmed_by,omitempty"`
 }
 
 type contextKey struct{}

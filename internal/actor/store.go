@@ -25,6 +25,9 @@ var (
 //go:embed schema.sql
 var schema string
 
+//go:embed upgrade2.sql
+var upgrade2 string
+
 // Store keeps the actors of one ledger in one SQLite file.
 type Store struct {
 	db  *sqlite.DB
@@ -33,7 +36,9 @@ type Store struct {
 
 // Open opens or makes the file. now is the clock of its days.
 func Open(ctx context.Context, path string, now func() time.Time) (*Store, error) {
-	db, err := sqlite.Open(ctx, sqlite.Config{Path: path, Schema: schema, Version: 1, Application: "STac"})
+	db, err := sqlite.Open(ctx, sqlite.Config{
+		Path: path, Schema: schema, Version: 2, Upgrades: map[int]string{1: upgrade2}, Application: "STac",
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -45,25 +50,47 @@ func (s *Store) Close() error { return s.db.Close() }
 
 func (s *Store) today() string { return s.now().UTC().Format(time.DateOnly) }
 
-// Add makes an actor and returns the token, which cannot be had again. Errors of
-// the caller are *events.FieldErrors, or ErrTaken.
-func (s *Store) Add(ctx context.Context, name string, role Role) (token string, err error) {
+// Added is a new actor.
+type Added struct {
+	Token string // cannot be had again
+	Waits bool   // see [Actor]
+}
+
+// Add makes an actor. Whoever may be one of two waits to be confirmed, if there is
+// anybody who could: only the first is let in on the word of the owner of the data
+// directory, who could begin the file anew anyway. Errors of the caller are
+// *events.FieldErrors, or ErrTaken.
+func (s *Store) Add(ctx context.Context, name string, role Role, by Actor) (Added, error) {
 	if err := checkName(name); err != nil {
-		return "", err
+		return Added{}, err
 	}
 	if err := checkRole(role); err != nil {
-		return "", err
+		return Added{}, err
 	}
 	token, hash := newToken()
-	done, err := s.db.Write.ExecContext(ctx,
-		"INSERT INTO actors (name, role, token, created) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO NOTHING", name, string(role), hash[:], s.today())
+	tx, err := s.db.Write.BeginTx(ctx, nil)
 	if err != nil {
-		return "", fmt.Errorf("adding an actor: %w", err)
+		return Added{}, fmt.Errorf("adding an actor: %w", err)
+	}
+	defer tx.Rollback()
+	waits := role.Decides() && by.Name != Operator.Name
+	if role.Decides() && !waits {
+		if waits, err = anybody(ctx, tx, Admin, Counsel, Keyholder); err != nil {
+			return Added{}, fmt.Errorf("adding an actor: %w", err)
+		}
+	}
+	done, err := tx.ExecContext(ctx, "INSERT INTO actors (name, role, token, created, added_by, waits) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING",
+		name, string(role), hash[:], s.today(), by.Name, waits)
+	if err != nil {
+		return Added{}, fmt.Errorf("adding an actor: %w", err)
 	}
 	if n, err := done.RowsAffected(); err != nil || n == 0 {
-		return "", errors.Join(err, ErrTaken)
+		return Added{}, errors.Join(err, ErrTaken)
 	}
-	return token, nil
+	if err := tx.Commit(); err != nil {
+		return Added{}, fmt.Errorf("adding an actor: %w", err)
+	}
+	return Added{token, waits}, nil
 }
 
 // Revoke ends an actor's token, for good. Revoking again changes nothing.
@@ -80,15 +107,15 @@ func (s *Store) Revoke(ctx context.Context, name string) error {
 
 // List returns all actors in order of their names, the revoked ones too.
 func (s *Store) List(ctx context.Context) (all []Listed, err error) {
-	rows, err := s.db.Read.QueryContext(ctx,
-		"SELECT name, role, created, coalesce(revoked, ''), coalesce(used, '') FROM actors ORDER BY name")
+	rows, err := s.db.Read.QueryContext(ctx, `SELECT name, role, created, coalesce(revoked, ''), coalesce(used, ''),
+		coalesce(added_by, ''), claimed, waits, coalesce(confirmed_by, '') FROM actors ORDER BY name`)
 	if err != nil {
 		return nil, fmt.Errorf("listing actors: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var l Listed
-		if err := rows.Scan(&l.Name, &l.Role, &l.Created, &l.Revoked, &l.LastUsed); err != nil {
+		if err := rows.Scan(&l.Name, &l.Role, &l.Created, &l.Revoked, &l.LastUsed, &l.AddedBy, &l.Claimed, &l.Waits, &l.ConfirmedBy); err != nil {
 			return nil, fmt.Errorf("listing actors: %w", err)
 		}
 		all = append(all, l)
@@ -107,7 +134,8 @@ func (s *Store) Authenticate(ctx context.Context, token string) (Actor, error) {
 	var kept []byte
 	var used string
 	err := s.db.Read.QueryRowContext(ctx,
-		"SELECT name, role, token, coalesce(used, '') FROM actors WHERE token = ? AND revoked IS NULL", hash[:]).Scan(&a.Name, &a.Role, &kept, &used)
+		"SELECT name, role, claimed, waits, token, coalesce(used, '') FROM actors WHERE token = ? AND revoked IS NULL", hash[:]).
+		Scan(&a.Name, &a.Role, &a.Claimed, &a.Waits, &kept, &used)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return Actor{}, ErrToken
@@ -126,11 +154,12 @@ func (s *Store) Authenticate(ctx context.Context, token string) (Actor, error) {
 }
 
 // Active reports whether an actor who was let in before still may: nil, or
-// ErrToken.
+// ErrToken. Whoever came in with a token that was claimed since may not.
 func (s *Store) Active(ctx context.Context, a Actor) error {
 	var n int
 	err := s.db.Read.QueryRowContext(ctx,
-		"SELECT count(*) FROM actors WHERE name = ? AND role = ? AND revoked IS NULL", a.Name, string(a.Role)).Scan(&n)
+		"SELECT count(*) FROM actors WHERE name = ? AND role = ? AND claimed = ? AND waits = 0 AND revoked IS NULL",
+		a.Name, string(a.Role), a.Claimed).Scan(&n)
 	switch {
 	case err != nil:
 		return fmt.Errorf("looking up an actor: %w", err)

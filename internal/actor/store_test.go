@@ -2,6 +2,7 @@ package actor_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -29,6 +30,12 @@ func open(t *testing.T, path string, c *clock) *actor.Store {
 	return s
 }
 
+// add has the owner of the data directory add an actor.
+func add(ctx context.Context, s *actor.Store, name string, r actor.Role) (token string, err error) {
+	made, err := s.Add(ctx, name, r, actor.Operator)
+	return made.Token, err
+}
+
 // TestToken: the token lets its actor in, no other text does, and it ends with
 // its revocation, also for whoever was let in before.
 func TestToken(t *testing.T) {
@@ -36,11 +43,11 @@ func TestToken(t *testing.T) {
 	c := &clock{time.Date(2026, 11, 22, 23, 59, 0, 0, time.FixedZone("", -3600))}
 	s := open(t, path, c)
 	ctx := t.Context()
-	token, err := s.Add(ctx, "payroll-import", actor.Recorder)
+	token, err := add(ctx, s, "payroll-import", actor.Recorder)
 	if err != nil || !strings.HasPrefix(token, "sharetrail_") || len(token) != len("sharetrail_")+43 {
 		t.Fatal(token, err)
 	}
-	other, err := s.Add(ctx, "counsel.2", actor.Counsel)
+	other, err := add(ctx, s, "counsel.2", actor.Counsel)
 	if err != nil || other == token {
 		t.Fatal(err)
 	}
@@ -97,8 +104,8 @@ func TestToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]actor.Listed{
-		{Name: "counsel.2", Role: actor.Counsel, Created: "2026-11-23", LastUsed: "2026-11-26"},
-		{Name: "payroll-import", Role: actor.Recorder, Created: "2026-11-23", LastUsed: "2026-11-23", Revoked: "2026-11-26"},
+		{Name: "counsel.2", Role: actor.Counsel, Created: "2026-11-23", LastUsed: "2026-11-26", AddedBy: "operator"},
+		{Name: "payroll-import", Role: actor.Recorder, Created: "2026-11-23", LastUsed: "2026-11-23", Revoked: "2026-11-26", AddedBy: "operator"},
 	}, all); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -115,23 +122,23 @@ func TestNames(t *testing.T) {
 	defer s.Close()
 	var field *events.FieldError
 	for _, name := range []string{"", "Ada", "ada@example.com", "-a", "a.", "a b", "operator", strings.Repeat("a", 65), "ä"} {
-		if _, err := s.Add(t.Context(), name, actor.Reader); !errors.As(err, &field) || field.Field != "name" {
+		if _, err := add(t.Context(), s, name, actor.Reader); !errors.As(err, &field) || field.Field != "name" {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
-	if _, err := s.Add(t.Context(), "ada", "owner"); !errors.As(err, &field) || field.Field != "role" || !strings.Contains(field.Next, "admin, counsel, recorder, reader, auditor") {
+	if _, err := add(t.Context(), s, "ada", "owner"); !errors.As(err, &field) || field.Field != "role" || !strings.Contains(field.Next, "admin, counsel, recorder, reader, auditor") {
 		t.Error(err)
 	}
-	if _, err := s.Add(t.Context(), strings.Repeat("a", 64), actor.Reader); err != nil {
+	if _, err := add(t.Context(), s, strings.Repeat("a", 64), actor.Reader); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.Add(t.Context(), "a", actor.Reader); err != nil {
+	if _, err := add(t.Context(), s, "a", actor.Reader); err != nil {
 		t.Error(err)
 	}
 	if err := s.Revoke(t.Context(), "a"); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.Add(t.Context(), "a", actor.Reader); !errors.Is(err, actor.ErrTaken) {
+	if _, err := add(t.Context(), s, "a", actor.Reader); !errors.Is(err, actor.ErrTaken) {
 		t.Errorf("a revoked actor's name: %v", err)
 	}
 }
@@ -141,7 +148,7 @@ func TestNames(t *testing.T) {
 func TestKeyholdersLeaveNoDay(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "actors.db"), &clock{time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)})
 	defer s.Close()
-	token, err := s.Add(t.Context(), "seals", actor.Keyholder)
+	token, err := add(t.Context(), s, "seals", actor.Keyholder)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -101,9 +101,11 @@ var access = map[string][]actor.Role{
 	"retry-views":   {actor.Admin},
 	"drop-view":     {actor.Admin},
 
-	"add-actor":    {actor.Admin},
-	"list-actors":  {actor.Admin},
-	"revoke-actor": {actor.Admin},
+	"add-actor":     {actor.Admin},
+	"list-actors":   {actor.Admin, actor.Counsel, actor.Keyholder},
+	"claim-token":   {actor.Admin, actor.Counsel, actor.Recorder, actor.Reader, actor.Auditor, actor.Keyholder},
+	"confirm-actor": {actor.Admin, actor.Counsel, actor.Keyholder},
+	"revoke-actor":  {actor.Admin},
 }
 
 // Allowed reports whether a role may do an operation, so that nobody is offered
@@ -139,11 +141,17 @@ var publicLog = []string{"get-log-checkpoint", "get-tile", "get-rules"}
 // refusal says why an actor, or nobody known, may not do an operation; nil if they
 // may.
 func (s *server) refusal(a actor.Actor, known bool, operation string) *Problem {
+	role := a.Role
+	if a.Waits && operation != "claim-token" {
+		role = ""
+	}
 	switch {
-	case Allowed(a.Role, operation), slices.Contains(publicLog, operation) && s.Ledger.Public():
+	case Allowed(role, operation), slices.Contains(publicLog, operation) && s.Ledger.Public():
 		return nil
 	case !known:
 		return newProblem(http.StatusUnauthorized, tokenMissing)
+	case role != a.Role:
+		return newProblem(http.StatusForbidden, tokenWaits)
 	}
 	return newProblem(http.StatusForbidden, "the role "+string(a.Role)+" may not do this ("+operation+
 		"); ask an admin for a token whose role is "+orList(access[operation]))
@@ -152,6 +160,7 @@ func (s *server) refusal(a actor.Actor, known bool, operation string) *Problem {
 const (
 	challenge    = `Bearer realm="sharetrail"`
 	tokenMissing = "this needs a token; send it in the header Authorization: Bearer TOKEN. An admin makes one with: sharetrail actor add"
+	tokenWaits   = "you may not do this before somebody confirms you; claim your token (sharetrail actor claim), then ask somebody who did not add you for: sharetrail actor confirm"
 	tokenWrong   = "the token is unknown or revoked; check that it is whole, or ask an admin for a new one"
 )
 

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/sharetrail/sharetrail/internal/actor"
+	"github.com/sharetrail/sharetrail/internal/actor/actortest"
 	"github.com/sharetrail/sharetrail/internal/api"
 )
 
@@ -82,11 +83,7 @@ func (s *served) network(t *testing.T) *network {
 	n := &network{httptest.NewServer(api.Bearer(s.handler, s.actors, zap.NewNop())), map[actor.Role]string{}}
 	t.Cleanup(n.Close)
 	for _, r := range actor.Roles() {
-		made, err := s.AddActor(t.Context(), "the-"+string(r), r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		n.tokens[r] = made.Token
+		n.tokens[r] = actortest.Add(t, s.actors, "the-"+string(r), r)
 	}
 	return n
 }

@@ -50,6 +50,7 @@ type server struct {
 	entries *huma.Schema // of bookBody
 	actor   *huma.Schema // of ActorRequest
 	name    *huma.Schema // of ActorName
+	claim   *huma.Schema // of ClaimRequest
 	ending  *huma.Schema // of CloseRequest
 
 	publication *huma.Schema

@@ -14,7 +14,6 @@ import (
 	"github.com/sharetrail/sharetrail/ledger"
 	"github.com/sharetrail/sharetrail/projections"
 
-	"github.com/sharetrail/sharetrail/internal/actor"
 	"github.com/sharetrail/sharetrail/verifier"
 )
 
@@ -134,26 +133,6 @@ func (c *Client) Recipient(ctx context.Context, id string) (BookEntry, error) {
 	var e BookEntry
 	err := c.call(ctx, http.MethodGet, "/v1/address-book/"+url.PathEscape(id), nil, nil, &e)
 	return e, err
-}
-
-// AddActor adds an actor; the answer has its token.
-func (c *Client) AddActor(ctx context.Context, name string, role actor.Role) (NewActor, error) {
-	var a NewActor
-	err := c.call(ctx, http.MethodPost, "/v1/actors", nil, ActorRequest{name, role}, &a)
-	return a, err
-}
-
-// Actors lists all actors.
-func (c *Client) Actors(ctx context.Context) ([]actor.Listed, error) {
-	var l ActorList
-	err := c.call(ctx, http.MethodGet, "/v1/actors", nil, nil, &l)
-	return l.Actors, err
-}
-
-// RevokeActor revokes an actor's token.
-func (c *Client) RevokeActor(ctx context.Context, name string) error {
-	var nothing []byte
-	return c.call(ctx, http.MethodPost, "/v1/actors:revoke", nil, ActorName{name}, &nothing)
 }
 
 // WriteReport has the report about a person written, once everything accepted so

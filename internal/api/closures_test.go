@@ -20,12 +20,17 @@ import (
 // can, and then stored reports about the person are gone while those of others stay.
 func TestErasureTakesTwo(t *testing.T) {
 	s := serve(t)
-	asking := api.InProcess(s.handler, actor.Actor{Name: "counsel-1", Role: actor.Counsel})
+	asking := api.InProcess(s.handler, actor.Actor{Name: "counsel-1", Role: actor.Counsel, Claimed: true})
 	other := s.As(s.network(t).tokens[actor.Admin]) // over the socket, with a token
 	const neighbour, nobody = "email:neighbour@example.com", "email:nobody@example.com"
+	var recorded api.Position
 	for key, who := range map[string]string{"a": person, "b": neighbour} {
-		if _, err := s.Record(t.Context(), key, "accepted", share(who)); err != nil {
+		p, err := s.Record(t.Context(), key, "accepted", share(who))
+		if err != nil {
 			t.Fatal(err)
+		}
+		if who == person {
+			recorded = p
 		}
 	}
 	file := func(id string) string { return filepath.Join(s.ledger.Dir, "reports", id+".sharetrail") }
@@ -53,7 +58,7 @@ func TestErasureTakesTwo(t *testing.T) {
 		t.Fatal(err)
 	}
 	confirm := "/v1/closures/" + asked.ID.String() + "/confirmations"
-	_, err = api.InProcess(s.handler, actor.Actor{Name: "counsel-1", Role: actor.Admin}).Post(t.Context(), confirm, "own", "accepted", api.Confirmation{})
+	_, err = api.InProcess(s.handler, actor.Actor{Name: "counsel-1", Role: actor.Admin, Claimed: true}).Post(t.Context(), confirm, "own", "accepted", api.Confirmation{})
 	refused(err, http.StatusUnprocessableEntity)
 	_, err = api.InProcess(s.handler, actor.Actor{Name: "till", Role: actor.Recorder}).Post(t.Context(), confirm, "till", "accepted", api.Confirmation{})
 	refused(err, http.StatusForbidden)
@@ -67,6 +72,13 @@ func TestErasureTakesTwo(t *testing.T) {
 	}
 	if again, err := other.Post(t.Context(), confirm, "confirm", "accepted", api.Confirmation{}); err != nil || !again.Repeat {
 		t.Errorf("confirming again: %+v, %v", again, err)
+	}
+	// Whoever repeats what was recorded of them hears where it is, whatever it says now:
+	// there is nothing left to compare with, and a refusal would tell that there was.
+	for _, again := range []api.Record{share(person), share("email:other@example.com")} {
+		if p, err := s.Record(t.Context(), "a", "accepted", again); err != nil || !p.Repeat || p.ID != recorded.ID || p.Index != recorded.Index {
+			t.Errorf("repeating a share about who was erased: %+v, %v, first it was %+v", p, err, recorded)
+		}
 	}
 	_, err = s.Report(t.Context(), kept[person])
 	refused(err, http.StatusNotFound)

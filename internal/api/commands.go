@@ -12,7 +12,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/sharetrail/sharetrail/events"
-	"github.com/sharetrail/sharetrail/internal/actor"
 	"github.com/sharetrail/sharetrail/ledger"
 	"github.com/sharetrail/sharetrail/ledger/decide"
 )
@@ -276,8 +275,14 @@ func do[B any](ctx context.Context, s *server, schema *huma.Schema, op operation
 	}
 	cmd := op.command(s, id, body)
 	if of, ok := cmd.(decide.TakesTwo); ok {
-		a, _ := actor.FromContext(ctx) // authorize knew it
-		of.As(s.Ledger.Pseudonym(a.Name))
+		name, kin, err := s.oneOfTwo(ctx)
+		if err != nil {
+			return nil, s.problem(err)
+		}
+		for i := range kin {
+			kin[i] = s.Ledger.Pseudonym(kin[i])
+		}
+		of.As(s.Ledger.Pseudonym(name), kin)
 	}
 	return s.accept(ctx, in, cmd)
 }

@@ -64,7 +64,11 @@ func (s *server) registerHolds(api huma.API) {
 		if p := s.asked(&queryInput{in.ContentType, in.RawBody}, proposing, &body); p != nil {
 			return nil, p
 		}
-		return s.held(s.Ledger.ProposeHoldRelease(ctx, nameIn(ctx), in.Matter, body.Reason))
+		name, _, err := s.oneOfTwo(ctx)
+		if err != nil {
+			return nil, s.problem(err)
+		}
+		return s.held(s.Ledger.ProposeHoldRelease(ctx, name, in.Matter, body.Reason))
 	})
 	proposing = takes[ReleaseProposal](api, api.OpenAPI().Paths[propose.Path].Post, "application/json")
 
@@ -76,7 +80,11 @@ func (s *server) registerHolds(api huma.API) {
 		if p := s.asked(&queryInput{in.ContentType, in.RawBody}, releasing, &body); p != nil {
 			return nil, p
 		}
-		return s.held(s.Ledger.ReleaseHold(ctx, nameIn(ctx), in.Matter))
+		name, kin, err := s.oneOfTwo(ctx)
+		if err != nil {
+			return nil, s.problem(err)
+		}
+		return s.held(s.Ledger.ReleaseHold(ctx, name, kin, in.Matter))
 	})
 	releasing = takes[Release](api, api.OpenAPI().Paths[release.Path].Post, "application/json")
 

@@ -153,7 +153,8 @@ func (s *server) registerActors(api huma.API) {
 	add := huma.Operation{
 		OperationID: "add-actor", Method: http.MethodPost, Path: "/v1/actors", Tags: []string{"actors"},
 		Summary: "Add an actor", DefaultStatus: http.StatusCreated,
-		Description:  "Answers with a token, this once. A name is never given to somebody else, also after its revocation.",
+		Description: "Answers with a token, this once. A name is never given to somebody else, also after its revocation. " +
+			"An admin, counsel or keyholder waits until somebody else confirms them; only the first needs nobody.",
 		MaxBodyBytes: 1 << 16, BodyReadTimeout: 10 * time.Second, SkipValidateBody: true,
 		Errors: []int{400, 408, 409, 413, 415, 422, 500},
 	}
@@ -164,6 +165,26 @@ func (s *server) registerActors(api huma.API) {
 		Summary: "List actors", Description: "In order of their names, the revoked ones too; no tokens.",
 		Errors: []int{500},
 	}, s.listActors)
+	claim := huma.Operation{
+		OperationID: "claim-token", Method: http.MethodPost, Path: "/v1/actors:claim", Tags: []string{"actors"},
+		Summary: "Claim one's token",
+		Description: "Answers with another token for whoever asks, this once, and ends the one that was shown to who added them. " +
+			"What takes two people is refused before. If it was done already, and not by you, somebody else had your token.",
+		MaxBodyBytes: 1 << 16, BodyReadTimeout: 10 * time.Second, SkipValidateBody: true,
+		Errors: []int{400, 408, 413, 415, 422, 500},
+	}
+	huma.Register(api, claim, s.claimToken)
+	s.claim = takes[ClaimRequest](api, api.OpenAPI().Paths[claim.Path].Post, "application/json")
+	confirm := huma.Operation{
+		OperationID: "confirm-actor", Method: http.MethodPost, Path: "/v1/actors:confirm", Tags: []string{"actors"},
+		Summary: "Confirm an actor",
+		Description: "Lets in an actor who waits and has claimed its token, on the word of somebody else than who added it; a keyholder on that of a keyholder, while there is one. " +
+			"Ask its holder first whether it was they who claimed it. Confirming again changes nothing.",
+		MaxBodyBytes: 1 << 16, BodyReadTimeout: 10 * time.Second, SkipValidateBody: true,
+		Errors: []int{400, 404, 408, 413, 415, 422, 500},
+	}
+	huma.Register(api, confirm, s.confirmActor)
+	s.name = takes[ActorName](api, api.OpenAPI().Paths[confirm.Path].Post, "application/json")
 	revoke := huma.Operation{
 		OperationID: "revoke-actor", Method: http.MethodPost, Path: "/v1/actors:revoke", Tags: []string{"actors"},
 		Summary:      "Revoke an actor's token",

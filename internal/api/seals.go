@@ -101,13 +101,13 @@ func (s *server) registerSeals(api huma.API) {
 			return &decide.ReviewSeal{ID: id, By: who, Reason: b.Reason, Next: b.Next}, nil
 		}})
 	sealed(s, api, sealOperation[LiftingProposal]{"propose-lifting", "/v1/seals/{id}/proposals", "Propose to lift a seal", "The first of two people.",
-		func(who string, id events.ID, b *LiftingProposal) (decide.Command, error) {
-			return &decide.ProposeLift{ID: id, By: who, Reason: b.Reason}, nil
+		func(_ string, id events.ID, b *LiftingProposal) (decide.Command, error) {
+			return &decide.ProposeLift{ID: id, Reason: b.Reason}, nil
 		}})
 	sealed(s, api, sealOperation[Lifting]{"lift-seal", "/v1/seals/{id}/liftings", "Lift a seal",
 		"The second of two people. From now on the record stands in the sequences of those it concerns, and says when it was sealed.",
-		func(who string, id events.ID, b *Lifting) (decide.Command, error) {
-			return &decide.LiftSeal{ID: id, By: who, Reason: b.Reason}, nil
+		func(_ string, id events.ID, b *Lifting) (decide.Command, error) {
+			return &decide.LiftSeal{ID: id, Reason: b.Reason}, nil
 		}})
 	huma.Register(api, huma.Operation{
 		OperationID: "list-seals", Method: http.MethodGet, Path: "/v1/seals", Tags: []string{"seals"},
@@ -132,6 +132,11 @@ func sealed[B any](s *server, api huma.API, op sealOperation[B]) {
 		}
 		who, _ := actor.FromContext(ctx) // authorize knew it
 		cmd, err := op.command(who.Name, id, body)
+		if of, ok := cmd.(decide.TakesTwo); ok && err == nil {
+			var kin []string
+			_, kin, err = s.oneOfTwo(ctx)
+			of.As(who.Name, kin)
+		}
 		if err != nil {
 			return nil, s.problem(err)
 		}

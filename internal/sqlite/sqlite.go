@@ -42,6 +42,10 @@ type Config struct {
 	Schema string // run once, when the file is new
 	// Version of the schema, at least 1; raise it with every change.
 	Version int
+	// Upgrades are the statements that make the next version of the one they stand
+	// under. A file of an older version goes through them in one transaction; if one is
+	// missing on the way, it is refused.
+	Upgrades map[int]string
 	// Application tells the files of a data directory apart: four letters,
 	// stored in the file.
 	Application string
@@ -145,8 +149,8 @@ func dsn(path string, cfg Config, cache int, more string) string {
 	return s
 }
 
-// migrate creates the schema in an empty file and refuses every other file that
-// is not of this application and version.
+// migrate creates the schema in an empty file, upgrades one of an older version if
+// it can, and refuses every other file that is not of this application and version.
 func migrate(ctx context.Context, db *sql.DB, cfg Config) error {
 	application := int32(binary.BigEndian.Uint32([]byte(cfg.Application)))
 	tx, err := db.BeginTx(ctx, nil)
@@ -161,6 +165,7 @@ func migrate(ctx context.Context, db *sql.DB, cfg Config) error {
 	if err := tx.QueryRowContext(ctx, state).Scan(&version, &have, &tables); err != nil {
 		return err
 	}
+	statements := []string{cfg.Schema}
 	switch {
 	case tables == 0 && version == 0:
 	case have != application:
@@ -170,10 +175,19 @@ func migrate(ctx context.Context, db *sql.DB, cfg Config) error {
 	case version == cfg.Version:
 		return nil
 	default:
-		return fmt.Errorf("it has format %d, which this program cannot read: restore it from a backup", version)
+		statements = nil
+		for v := version; v < cfg.Version; v++ {
+			next, ok := cfg.Upgrades[v]
+			if !ok {
+				return fmt.Errorf("it has format %d, which this program cannot read: restore it from a backup", version)
+			}
+			statements = append(statements, next)
+		}
 	}
-	if _, err := tx.ExecContext(ctx, cfg.Schema); err != nil {
-		return fmt.Errorf("creating the schema: %w", err)
+	for _, s := range statements {
+		if _, err := tx.ExecContext(ctx, s); err != nil {
+			return fmt.Errorf("creating the schema: %w", err)
+		}
 	}
 	mark := fmt.Sprintf("PRAGMA user_version = %d; PRAGMA application_id = %d", cfg.Version, application)
 	if _, err := tx.ExecContext(ctx, mark); err != nil {

@@ -98,6 +98,48 @@ func TestVersions(t *testing.T) {
 	open(t, cfg)
 }
 
+// TestUpgrades: an older file goes through every version up to this one, or stays as
+// it is.
+func TestUpgrades(t *testing.T) {
+	cfg := config(t)
+	db := open(t, cfg)
+	if _, err := db.Write.ExecContext(t.Context(), "INSERT INTO a VALUES (1)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	newer := cfg
+	newer.Version = 5
+	for name, upgrades := range map[string]map[int]string{
+		"a gap":          {3: "ALTER TABLE a ADD COLUMN y INTEGER"},
+		"a wrong one":    {3: "ALTER TABLE a ADD COLUMN y INTEGER", 4: "ALTER TABLE b ADD COLUMN z INTEGER"},
+		"only older one": {2: "DROP TABLE a"},
+	} {
+		newer.Upgrades = upgrades
+		if _, err := sqlite.Open(t.Context(), newer); err == nil {
+			t.Errorf("%s: the file was opened", name)
+		}
+		if err := open(t, cfg).Close(); err != nil { // as it was
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	newer.Upgrades = map[int]string{2: "DROP TABLE a", 3: "ALTER TABLE a ADD COLUMN y INTEGER NOT NULL DEFAULT 7", 4: "UPDATE a SET x = x + y"}
+	for range 2 { // the second time there is nothing left to do
+		db := open(t, newer)
+		var x, version int
+		if err := db.Read.QueryRowContext(t.Context(), "SELECT x, user_version FROM a, pragma_user_version").Scan(&x, &version); err != nil || x != 8 || version != 5 {
+			t.Errorf("x is %d in version %d: %v", x, version, err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := sqlite.Open(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "newer sharetrail") {
+		t.Errorf("an older program opened an upgraded file: %v", err)
+	}
+}
+
 func TestOtherFiles(t *testing.T) {
 	cfg := config(t)
 	if err := os.WriteFile(cfg.Path, []byte("this is a text and not a database, however long it goes on"), 0o600); err != nil {

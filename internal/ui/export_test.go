@@ -41,3 +41,11 @@ func Worded() (all []string) {
 	}
 	return all
 }
+
+// KeepReport keeps whom a report is about in a session, and returns all that is kept
+// and what opens it.
+func KeepReport(cookie, id, subject string) (kept string, subjectOf func(cookie, id string) (string, bool)) {
+	one := &session{subjects: map[string][]byte{}}
+	one.keepReport(cookie, id, subject)
+	return fmt.Sprintf("%s %q %q", one.subjects, one.order, one.statement), one.subjectOf
+}

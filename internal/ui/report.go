@@ -46,7 +46,7 @@ func (s *site) writeReport(v *visit) {
 		s.refuse(v, err)
 		return
 	}
-	v.keepReport(written.ID, person(typed))
+	v.keepReport(s.cookie(v.r, sessionCookie), written.ID, person(typed))
 	http.Redirect(v.w, v.r, "/report/"+written.ID, http.StatusSeeOther)
 }
 
@@ -68,7 +68,7 @@ type reportPage struct {
 // hands out.
 func (s *site) report(v *visit) {
 	id := v.r.PathValue("id")
-	subject, known := v.subjectOf(id)
+	subject, known := v.subjectOf(s.cookie(v.r, sessionCookie), id)
 	if !known {
 		s.say(v.w, v.session, http.StatusNotFound, "Ask for this report again",
 			"Whom a report is about is kept for as long as you are signed in, and nowhere else. Open “Report about a person” and write the name again.")

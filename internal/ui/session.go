@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -35,25 +37,43 @@ type session struct {
 
 	mu        sync.Mutex
 	statement string            // the statement of the newest share, for the next form; guarded by mu
-	subjects  map[string]string // whom a written report is about, by its id; guarded by mu
+	subjects  map[string][]byte // whom a written report is about, by its id, under a key that only the cookie gives; guarded by mu
 	order     []string          // ids of subjects, the oldest first; guarded by mu
 }
 
-func (s *session) keepReport(id, subject string) {
+// subjectKey is the key of whom reports are about. Of the cookie a session has the
+// hash only: between two requests nothing here can be opened, so that a person who is
+// erased meanwhile is in no session either.
+func subjectKey(cookie string) cipher.AEAD {
+	key := sha256.Sum256([]byte("sharetrail/ui/subject\x00" + cookie))
+	block, err := aes.NewCipher(key[:])
+	if err != nil {
+		panic(err) // the key has the right size
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		panic(err) // the block has the right size
+	}
+	return aead
+}
+
+func (s *session) keepReport(cookie, id, subject string) {
+	kept := subjectKey(cookie).Seal(nil, nil, []byte(subject), []byte(id))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.order) == maxReports {
 		delete(s.subjects, s.order[0])
 		s.order = s.order[1:]
 	}
-	s.subjects[id], s.order = subject, append(s.order, id)
+	s.subjects[id], s.order = kept, append(s.order, id)
 }
 
-func (s *session) subjectOf(id string) (subject string, known bool) {
+func (s *session) subjectOf(cookie, id string) (subject string, known bool) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	subject, known = s.subjects[id]
-	return subject, known
+	kept := s.subjects[id]
+	s.mu.Unlock()
+	opened, err := subjectKey(cookie).Open(nil, nil, kept, []byte(id))
+	return string(opened), err == nil
 }
 
 func (s *session) keepStatement(statement string) {
@@ -95,7 +115,7 @@ func (s *sessions) begin(a actor.Actor) (cookie string) {
 	s.sweep(now)
 	s.dropOldest(maxOwn, func(one *session) bool { return one.actor == a })
 	s.dropOldest(maxSessions, func(*session) bool { return true })
-	s.all[sha256.Sum256([]byte(cookie))] = &session{actor: a, csrf: random(), began: now, active: now, subjects: map[string]string{}}
+	s.all[sha256.Sum256([]byte(cookie))] = &session{actor: a, csrf: random(), began: now, active: now, subjects: map[string][]byte{}}
 	return cookie
 }
 

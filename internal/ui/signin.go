@@ -19,6 +19,7 @@ import (
 type signInPage struct {
 	page
 	Wrong   bool
+	Waits   bool // the token is right, and nobody has confirmed its actor yet
 	Pending []pending
 }
 
@@ -35,13 +36,14 @@ func (s *site) formToken(cookie string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-func (s *site) askToken(w http.ResponseWriter, r *http.Request, status int, wrong bool, waiting []pending) {
+func (s *site) askToken(w http.ResponseWriter, r *http.Request, status int, said signInPage) {
 	cookie := s.cookie(r, signInCookie)
 	if cookie == "" {
 		cookie = random()
 		s.setCookie(w, signInCookie, cookie)
 	}
-	s.render(w, status, "signin", &signInPage{page{Title: "Sign in", CSRF: s.formToken(cookie)}, wrong, waiting})
+	said.page = page{Title: "Sign in", CSRF: s.formToken(cookie)}
+	s.render(w, status, "signin", &said)
 }
 
 func (s *site) showSignIn(w http.ResponseWriter, r *http.Request) {
@@ -49,7 +51,7 @@ func (s *site) showSignIn(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
-	s.askToken(w, r, http.StatusOK, false, nil)
+	s.askToken(w, r, http.StatusOK, signInPage{})
 }
 
 // resume asks who is not signed in to do so. A share that was typed is kept.
@@ -62,7 +64,7 @@ func (s *site) resume(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
-	s.askToken(w, r, http.StatusUnauthorized, false, waiting)
+	s.askToken(w, r, http.StatusUnauthorized, signInPage{Pending: waiting})
 }
 
 func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
@@ -82,17 +84,20 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
 	cookie := s.cookie(r, signInCookie)
 	if cookie == "" || !sameSite(r, s.formToken(cookie)) {
 		// The server was started anew, or cookies are off.
-		s.askToken(w, r, http.StatusForbidden, false, waiting)
+		s.askToken(w, r, http.StatusForbidden, signInPage{Pending: waiting})
 		return
 	}
 	a, err := s.Actors.Authenticate(r.Context(), strings.TrimSpace(r.PostFormValue("token")))
 	switch {
 	case errors.Is(err, actor.ErrToken):
-		s.askToken(w, r, http.StatusUnauthorized, true, waiting)
+		s.askToken(w, r, http.StatusUnauthorized, signInPage{Wrong: true, Pending: waiting})
 		return
 	case err != nil:
 		s.Logger.Error("signing in failed", zap.Error(err))
 		s.say(w, nil, http.StatusServiceUnavailable, "Signing in failed", "The token could not be looked up; the ledger's log says why. Try again later.")
+		return
+	case a.Waits:
+		s.askToken(w, r, http.StatusForbidden, signInPage{Waits: true, Pending: waiting})
 		return
 	}
 	if old := s.cookie(r, sessionCookie); old != "" {

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/sharetrail/sharetrail/internal/actor"
+	"github.com/sharetrail/sharetrail/internal/actor/actortest"
 	"github.com/sharetrail/sharetrail/internal/api"
 	"github.com/sharetrail/sharetrail/internal/ui"
 )
@@ -58,11 +59,7 @@ func open(t *testing.T, secure bool) *site {
 
 func (s *site) add(t *testing.T, name string, r actor.Role) (token string) {
 	t.Helper()
-	token, err := s.actors.Add(t.Context(), name, r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
+	return actortest.Add(t, s.actors, name, r)
 }
 
 // browser keeps cookies, and follows no redirect by itself.

@@ -19,24 +19,6 @@ type RequestClosure struct {
 	By      string // pseudonym of who asks
 }
 
-// TakesTwo is a command that must be asked for and confirmed by different actors.
-type TakesTwo interface {
-	Command
-	// As says who gives the command, by a pseudonym.
-	As(by string)
-}
-
-var (
-	_ TakesTwo = (*RequestClosure)(nil)
-	_ TakesTwo = (*ConfirmClosure)(nil)
-)
-
-// As implements [TakesTwo].
-func (cmd *RequestClosure) As(by string) { cmd.By = by }
-
-// As implements [TakesTwo].
-func (cmd *ConfirmClosure) As(by string) { cmd.By = by }
-
 // About implements [Command].
 func (cmd *RequestClosure) About() (events.ID, bool) { return events.ID{}, false }
 
@@ -73,8 +55,9 @@ func inSubject(err error) error {
 
 // ConfirmClosure does what a request asks for.
 type ConfirmClosure struct {
-	ID events.ID
-	By string // pseudonym of who confirms
+	ID  events.ID
+	By  string   // pseudonym of who confirms
+	Kin []string // pseudonyms of those with whom they are no two people
 }
 
 // About implements [Command].
@@ -93,6 +76,8 @@ func (cmd *ConfirmClosure) Decide(state State, t *Target, now time.Time) ([]Plan
 	switch {
 	case request.By == cmd.By:
 		return nil, &events.FieldError{Field: "id", Rule: "names a request of your own: it takes two", Next: "let another actor confirm it"}
+	case slices.Contains(cmd.Kin, request.By):
+		return nil, NotTwo()
 	case err != nil || now.After(until):
 		return nil, &events.FieldError{Field: "id", Rule: "names a request that has expired", Next: "ask again, if it is still wanted"}
 	}

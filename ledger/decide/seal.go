@@ -307,6 +307,7 @@ func (cmd *ProposeLift) Decide(_ State, t *Target, now time.Time) ([]Planned, er
 type LiftSeal struct {
 	ID     events.ID
 	By     string
+	Kin    []string // with whom they are no two people
 	Reason string
 }
 
@@ -324,6 +325,8 @@ func (cmd *LiftSeal) Decide(state State, t *Target, now time.Time) ([]Planned, e
 		return nil, &events.FieldError{Field: "id", Rule: "names a seal whose lifting nobody has proposed", Next: "propose it first; a second person confirms"}
 	case t.Seal.Proposed == cmd.By:
 		return nil, &events.FieldError{Field: "actor", Rule: "is the one who proposed it", Next: "let a second person confirm: another actor who keeps seals"}
+	case slices.Contains(cmd.Kin, t.Seal.Proposed):
+		return nil, NotTwo()
 	}
 	by := []string{t.Seal.Proposed, cmd.By}
 	return t.Seal.end(state, events.SealStep{Kind: events.StepLifted, Seal: cmd.ID.String(), By: by, Reason: cmd.Reason}, now)
