@@ -279,36 +279,6 @@ func (l *Ledger) refuse(ctx context.Context, req *request, err error) (fits bool
 	return true
 }
 
-// overlay is the writer's state plus the batch being built.
-type overlay struct {
-	*state
-	b *batch
-}
-
-func (o overlay) Enrolled(role events.Role, id events.Identity) bool {
-	_, fresh := o.b.fresh[partyKey{role, id}]
-	return fresh || o.state.Enrolled(role, id)
-}
-
-// estimate bounds the bytes of planned events from above.
-func estimate(c choice) (n int) {
-	for i, p := range c.decided {
-		n += estimateOne(p, c.facts[i])
-		if len(p.Parts) > 0 { // the first one comes with it
-			n += estimateOne(p.Parts[0], events.FactsOf(p.Parts[0].Event))
-		}
-	}
-	return n
-}
-
-func estimateOne(p decide.Planned, facts *events.Facts) int {
-	part := 0
-	for _, party := range p.Parties {
-		part = max(part, events.PaddedSize(decide.ContentSize(party)))
-	}
-	return 1024 + events.PaddedSize(len(facts.Marshal())) + keystore.SlotBytes(len(p.Parties), part)
-}
-
 // prepare makes the keys, the events and the leaves of a batch.
 func (l *Ledger) prepare(ctx context.Context, b *batch) error {
 	if _, unmet := l.lagging(); unmet || b.endsWithState() {

@@ -57,60 +57,6 @@ type Place struct {
 	Index uint64
 }
 
-// request is a command on its way through the writer. A nil command asks for a
-// state leaf.
-type request struct {
-	cmd      *Command
-	aside    func(context.Context) error // with no command: done by the writer, between two batches; nothing is appended
-	final    *string                     // with no command: the state leaf ends the ledger and names this successor
-	target   *target                     // what the command is about, if it is about a record
-	decided  []decide.Planned            // by the caller, if the command concerns many; else the writer decides
-	on       uint64                      // closings that decided was decided on
-	rest     *rest                       // what the request appends of a command whose header is recorded
-	reply    chan reply                  // capacity 1: the writer never waits for a caller
-	answered bool                        // writer only
-}
-
-// looks reports whether a request is about what the stream holds now, whoever
-// appended it, and appends nothing that would conflict with that.
-func (l *Ledger) looks(r *request) bool {
-	return r.aside != nil || l.cover() > 0 && r.cmd == nil && r.rest == nil && r.final == nil
-}
-
-// answer gives a request its one answer. A second one would find the reply
-// taken or, when the caller has left, block the writer for ever.
-func (r *request) answer(a reply) {
-	if r.answered {
-		panic("ledger: a request is answered twice")
-	}
-	r.answered = true
-	r.reply <- a
-}
-
-func answerAll(requests []*request, a reply) {
-	for _, req := range requests {
-		req.answer(a)
-	}
-}
-
-// answerOr returns the answer if it has come, else err: what was accepted is
-// told, also to a caller that was about to leave.
-func (r *request) answerOr(err error) reply {
-	select {
-	case a := <-r.reply:
-		return a
-	default:
-		return reply{err: err}
-	}
-}
-
-type reply struct {
-	accepted Accepted
-	decided  []decide.Planned // on the command, if it was accepted now
-	on       uint64           // closings at that time
-	err      error
-}
-
 // Record appends what a command asks for. When it returns nil, that is accepted.
 // Any other outcome may or may not have been stored; repeating the command with
 // the same key is safe and tells.
@@ -410,40 +356,6 @@ func (l *Ledger) eventID(cmd *Command, ordinal uint16) events.ID {
 	}
 	mac.Write(binary.BigEndian.AppendUint16(nil, ordinal))
 	return events.ID(mac.Sum(nil)[:16])
-}
-
-// ErrClock says that the clock is so far ahead of the last leaf that it is more
-// likely wrong than the ledger idle. A leaf of that time could not be taken back,
-// and no later one would be before it.
-var ErrClock = errors.New("the clock is more than 366 days ahead of the last leaf")
-
-// Behind the last leaf, a clock that was stepped is worth a warning; ahead of it,
-// it must be vouched for.
-const (
-	maxSkewMS = 10 * 60 * 1000
-	maxJumpMS = 366 * 24 * 3600 * 1000
-)
-
-// leafTime is the time of the next leaf: never before the last one's, and never
-// finer than the ledger's grain.
-func (l *Ledger) leafTime(now time.Time) (uint64, error) {
-	rules := l.state.rules
-	if rules == nil {
-		rules = l.firstRules
-	}
-	ms := uint64(min(max(now.UnixMilli(), 0), events.MaxTimeMS))
-	ms -= ms % rules.GrainMS
-	last := l.state.timeMS
-	switch {
-	case last > ms+maxSkewMS:
-		l.log.Warn("the clock is behind the last leaf's time, which the next leaf gets too; check it",
-			zap.Uint64("clock_ms", ms), zap.Uint64("last_leaf_ms", last))
-	case last > 0 && ms > last+maxJumpMS && !l.acceptClock:
-		l.log.Error("nothing is recorded: the clock is more than 366 days ahead of the last leaf",
-			zap.Uint64("clock_ms", ms), zap.Uint64("last_leaf_ms", last))
-		return 0, fmt.Errorf("%w, whose time is %s", ErrClock, time.UnixMilli(int64(last)).UTC().Format(time.RFC3339))
-	}
-	return max(ms, last), nil
 }
 
 func zapSize(n uint64) zap.Field { return zap.Uint64("size", n) }
