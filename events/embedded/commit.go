@@ -260,7 +260,7 @@ func (t *transaction) insert(ctx context.Context, at *place, evs []event) error 
 		for i := range rest[:n] {
 			e := &rest[i]
 			e.position, e.revision, e.created = t.last+1, at.head+1, created
-			args = append(args, e.position, at.id, e.revision, e.id[:], e.kind, e.contentType, e.created, e.data, e.metadata)
+			args = append(args, e.position, at.id, e.revision, e.id[:], e.kind, storedType(e.contentType), e.created, e.data, e.metadata)
 			e.stream = at.name
 			t.recent.add(at.id, e)
 			t.last, at.head = e.position, e.revision

@@ -56,6 +56,15 @@ func (f *file) allPageBack(ctx context.Context, first, last, limit int64) ([]eve
 	return query(ctx, f.allBackwards, limit, first, last)
 }
 
+// storedType is a content type as it is written: nothing for what nearly all events
+// have. A share and its columns then fit seven times into a page, not six.
+func storedType(contentType string) string {
+	if contentType == octetType {
+		return ""
+	}
+	return contentType
+}
+
 func query(ctx context.Context, stmt *sql.Stmt, limit int64, args ...any) ([]event, error) {
 	rows, err := stmt.QueryContext(ctx, append(args, min(limit, pageEvents))...)
 	if err != nil {
@@ -74,6 +83,9 @@ func query(ctx context.Context, stmt *sql.Stmt, limit int64, args ...any) ([]eve
 		}
 		if e.id, err = uuid.FromBytes(id); err != nil {
 			return nil, fmt.Errorf("reading event %d: %w", e.position, err)
+		}
+		if e.contentType == "" {
+			e.contentType = octetType
 		}
 		page = append(page, e)
 		size += e.size()

@@ -19,6 +19,7 @@ const (
 	kindMeta   = "$metadata"
 	keyBefore  = "$tb"
 	jsonType   = "application/json"
+	octetType  = "application/octet-stream"
 
 	// wholeStream as $tb hides every event there is: that is what deleting a
 	// stream writes.

@@ -48,7 +48,7 @@ func (t *transaction) remove(ctx context.Context, p *proposal, at *place) (outco
 	if err != nil {
 		return outcome{}, err
 	}
-	end := []event{{id: uuid.New(), kind: kindTombstone, contentType: "application/octet-stream", data: []byte{}, metadata: []byte{}}}
+	end := []event{{id: uuid.New(), kind: kindTombstone, contentType: octetType, data: []byte{}, metadata: []byte{}}}
 	if err := t.add(ctx, at, end); err != nil {
 		return outcome{}, err
 	}

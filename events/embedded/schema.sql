@@ -14,7 +14,7 @@ CREATE TABLE events (
   revision     INTEGER NOT NULL,
   id           BLOB    NOT NULL CHECK (length(id) = 16),
   type         TEXT    NOT NULL,
-  content_type TEXT    NOT NULL,
+  content_type TEXT    NOT NULL, -- '' for application/octet-stream
   created      INTEGER NOT NULL, -- ticks of 100 ns since 1970-01-01
   data         BLOB    NOT NULL,
   metadata     BLOB    NOT NULL,

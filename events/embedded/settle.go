@@ -91,7 +91,7 @@ func (g *group) park(ctx context.Context, m *message, reason string) {
 		"added": g.groups.journal.now().UTC().Format(time.RFC3339Nano), "reason": reason, "subscriptionEventNumber": m.event.revision,
 	})
 	if err == nil {
-		err = g.appendOwn(ctx, g.parkedStream(), event{kind: kindLink, contentType: "application/octet-stream", data: link(&m.event), metadata: metadata})
+		err = g.appendOwn(ctx, g.parkedStream(), event{kind: kindLink, contentType: octetType, data: link(&m.event), metadata: metadata})
 	}
 	if err != nil {
 		g.groups.journal.log.Error("message not parked", zap.String("group", g.key.name), zap.Error(err))
