@@ -11,7 +11,7 @@ import (
 // may grow fivefold between two collections, because a small one would be collected
 // a hundred times a second while it imports.
 const (
-	leastMemory = 300 << 20
+	leastMemory = 220 << 20
 	collectAt   = 400 // percent
 )
 
@@ -32,11 +32,11 @@ func limitMemory() {
 	}
 }
 
-// memoryFor is the limit for a heap of which so much is in use: room for three
-// quarters of it as garbage, and for what is not heap.
+// memoryFor is the limit for a heap of which so much is in use: room for half
+// of it as garbage, and for what is not heap.
 func memoryFor(live int64) int64 {
 	const beside = 32 << 20
-	return max(leastMemory, live+live/4*3+beside)
+	return max(leastMemory, live+live/2+beside)
 }
 
 // inUse is what the last collection found in use.
