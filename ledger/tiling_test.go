@@ -266,6 +266,9 @@ func TestProofsWithoutTiles(t *testing.T) {
 			if diff := cmp.Diff(want.Names, got.Names); diff != "" {
 				t.Errorf("tiles %s (-before +after):\n%s", name, diff)
 			}
+			if _, err := check(t, l, verifier.About(events.RoleSubject, tiledPerson(7).String()), got); err != nil {
+				t.Errorf("tiles %s: %v", name, err)
+			}
 		}
 		if n := logs.FilterMessageSnippet("cannot be read from the tiles").Len(); n != 1 {
 			t.Errorf("tiles %s: it was told %d times", name, n)

@@ -1,6 +1,7 @@
 package tiles
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -46,14 +47,15 @@ func (d Dir) Read(_ context.Context, path string, max int64) ([]byte, error) {
 
 // ReadAll reads a file of a log, of at most max bytes.
 func ReadAll(r io.Reader, path string, max int64) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(r, max+1))
-	if err == nil && int64(len(b)) > max {
+	b := bytes.NewBuffer(make([]byte, 0, Width*32+bytes.MinRead)) // room for a tile of hashes, and to see that it ends
+	_, err := b.ReadFrom(io.LimitReader(r, max+1))
+	if err == nil && int64(b.Len()) > max {
 		err = ErrTooLarge
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
-	return b, nil
+	return b.Bytes(), nil
 }
 
 // ReadCheckpoint returns the checkpoint that a source shows, as it stands.
