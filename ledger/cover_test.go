@@ -1,0 +1,55 @@
+package ledger_test
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/ledger/ledgertest"
+)
+
+// hands is a clock that only the test moves.
+type hands struct{ atomic.Int64 }
+
+func newHands() *hands {
+	h := new(hands)
+	h.Store(time.Date(2026, 5, 1, 12, 0, 30, 0, time.UTC).UnixMilli())
+	return h
+}
+
+func (h *hands) now() time.Time       { return time.UnixMilli(h.Load()) }
+func (h *hands) move(d time.Duration) { h.Add(d.Milliseconds()) }
+
+// coverRules are those of a public ledger with cover.
+func coverRules(grain time.Duration, cover int) *events.Rules {
+	rules := events.DefaultRules()
+	rules.Publication, rules.GrainMS, rules.Cover = events.PublicationPublic, uint64(grain.Milliseconds()), cover
+	return rules
+}
+
+// TestCoverStoreFull: an event store that cannot take the end of a window refuses
+// whoever waits for it, at once, and is not asked again and again.
+func TestCoverStoreFull(t *testing.T) {
+	gate, clock := newFaults(), newHands()
+	l := ledgertest.New(t, ledgertest.Config{Store: gate.wrap, Now: clock.now, Rules: coverRules(time.Minute, 3)})
+	l.MustRecord(t, ledgertest.Share("before", "ada"))
+	const many = 100
+	for range many {
+		gate.next(stream, fault{before: fmt.Errorf("appending: %w", events.ErrNoSpace)})
+	}
+	clock.move(time.Minute)
+	if a, err := l.TryRecord(t, ledgertest.Share("share", "ada")); !errors.Is(err, events.ErrNoSpace) {
+		t.Errorf("recorded: %+v, %v", a, err)
+	}
+	if left := gate.pending(stream); left < many-10 {
+		t.Errorf("the store was asked %d times", many-left)
+	}
+	for gate.pending(stream) > 0 {
+		gate.take(stream)
+	}
+	l.MustRecord(t, ledgertest.Share("share", "ada"))
+	l.CheckStored(t)
+}
