@@ -53,3 +53,23 @@ func TestCoverStoreFull(t *testing.T) {
 	l.MustRecord(t, ledgertest.Share("share", "ada"))
 	l.CheckStored(t)
 }
+
+// TestCoverAuthorities: authorities are enrolled although a window ends between the
+// genesis and them.
+func TestCoverAuthorities(t *testing.T) {
+	gate, clock := newFaults(), newHands()
+	gate.next(stream, fault{do: func() { clock.move(time.Minute) }})
+	l := ledgertest.New(t, ledgertest.Config{Store: gate.wrap, Now: clock.now, Rules: coverRules(time.Minute, 3), Authorities: []string{"org:court"}})
+	enrolled := 0
+	for e, err := range l.Store.Read(t.Context(), stream, 0, 100) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Type == events.TypeEnrolled {
+			enrolled++
+		}
+	}
+	if enrolled != 1 {
+		t.Errorf("%d authorities are enrolled", enrolled)
+	}
+}
