@@ -73,3 +73,50 @@ func TestCoverAuthorities(t *testing.T) {
 		t.Errorf("%d authorities are enrolled", enrolled)
 	}
 }
+
+// grown waits for leaves that nobody asked for.
+func grown(t *testing.T, what string, l *ledgertest.Ledger) {
+	t.Helper()
+	before := l.Status().Accepted
+	for ends := time.Now().Add(20 * time.Second); l.Status().Accepted == before; {
+		if time.Now().After(ends) {
+			t.Fatalf("%s: nobody recorded anything, and the window did not end", what)
+		}
+	}
+}
+
+// TestCoverEnds: windows end with nothing recorded as they do with something: after a
+// start, while nothing can be published, and with a clock that was ahead.
+func TestCoverEnds(t *testing.T) {
+	gate, clock := newFaults(), newHands()
+	rules := coverRules(time.Minute, 3)
+	cfg := ledgertest.Config{Now: clock.now, Rules: rules}
+	l := ledgertest.New(t, cfg)
+	l.MustRecord(t, ledgertest.Share("before", "ada"))
+	clock.move(time.Hour)
+	l.Reopen(t, cfg)
+	grown(t, "after a start", l)
+	clock.move(time.Minute)
+	grown(t, "a minute later", l)
+
+	clock.move(25 * time.Hour)
+	grown(t, "with the clock a day ahead", l)
+	clock.move(-25 * time.Hour)
+	for range 2 {
+		clock.move(time.Minute)
+		grown(t, "with a clock that was set right", l)
+	}
+	l.CheckStored(t)
+
+	rules = coverRules(100*time.Millisecond, 3)
+	l = ledgertest.New(t, ledgertest.Config{Store: gate.wrap, Rules: rules})
+	l.Publish(t)
+	release := gate.holdNext(checkpoints)
+	<-gate.held
+	for range 3 {
+		grown(t, "while nothing can be published", l)
+	}
+	close(release)
+	l.Publish(t)
+	l.Check(t)
+}
