@@ -291,7 +291,7 @@ func (l *Ledger) foldState(e events.Recorded, entry []byte, leaf *events.Leaf, s
 	s.pending = map[events.Hash]struct{}{}
 	s.grower.rest(s.tree)
 	s.prevState = events.LeafHash(entry)
-	s.window = window{state: e.Revision, timeMS: leaf.TimeMS}
+	s.window = window{state: e.Revision, timeMS: leaf.TimeMS, began: l.gridPoint()}
 	if said.Final {
 		s.final = said
 	}

@@ -228,6 +228,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 	g.Go(func() error { return l.write(ctx) })
 	g.Go(func() error { return l.sequence(ctx) })
 	g.Go(func() error { return l.publishLoop(ctx) })
+	g.Go(func() error { return l.endWindows(ctx) })
 	if err := g.Wait(); err != nil {
 		l.log.Error("ledger stopped", zap.Error(err))
 		return err

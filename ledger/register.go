@@ -285,20 +285,23 @@ func (l *Ledger) lapse(ctx context.Context) {
 // genesis and so before anything else; after a crash in between, at the next start.
 func (l *Ledger) enrolAuthorities(ctx context.Context) error {
 	listed := l.state.rules.Authorities
-	if len(l.authorities()) == len(listed) {
+	for len(l.authorities()) < len(listed) {
+		cmd := &Command{Recorder: "ledger", Key: "authorities", Record: &decide.EnrolAuthorities{Authorities: listed}}
+		req := &request{cmd: cmd, reply: make(chan reply, 1)}
+		undecided, err := l.writeBatch(ctx, []*request{req})
+		if err != nil {
+			return err
+		}
+		if len(undecided) > 0 { // a state leaf was due, or another instance was first
+			if err := l.catchUp(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		if r := <-req.reply; r.err != nil {
+			return fmt.Errorf("enrolling the authorities: %w", r.err)
+		}
 		return nil
-	}
-	cmd := &Command{Recorder: "ledger", Key: "authorities", Record: &decide.EnrolAuthorities{Authorities: listed}}
-	req := &request{cmd: cmd, reply: make(chan reply, 1)}
-	undecided, err := l.writeBatch(ctx, []*request{req})
-	switch {
-	case err != nil:
-		return err
-	case len(undecided) > 0: // another instance was first
-		return l.catchUp(ctx)
-	}
-	if r := <-req.reply; r.err != nil {
-		return fmt.Errorf("enrolling the authorities: %w", r.err)
 	}
 	return nil
 }

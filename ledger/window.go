@@ -6,8 +6,10 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"time"
 
 	"github.com/google/uuid"
+	"go.uber.org/zap"
 
 	"github.com/sharetrail/sharetrail/events"
 )
@@ -19,6 +21,7 @@ type window struct {
 	state   uint64 // its leaf
 	timeMS  uint64
 	entries int
+	began   uint64 // point of the grid at which our clock stood when the leaf was folded
 }
 
 // uncovered is after how many labels a state leaf is due. A batch has a few thousand
@@ -46,14 +49,47 @@ func (l *Ledger) stateDue() bool {
 }
 
 // windowOver reports whether a ledger with cover has come to the next point of its
-// grid.
+// grid. Where the clock was far ahead and was set right, windows end as often as ever,
+// at the time of the last leaf.
 func (l *Ledger) windowOver() bool {
 	if l.cover() == 0 {
 		return false
 	}
-	now := uint64(max(l.now().UnixMilli(), 0))
-	return now-now%l.state.rules.GrainMS > l.state.window.timeMS
+	point, w := l.gridPoint(), &l.state.window
+	return point > w.timeMS || point+maxSkewMS < w.timeMS && point != w.began
 }
+
+// gridPoint is the last point of the grid, by the clock.
+func (l *Ledger) gridPoint() uint64 {
+	now := uint64(max(l.now().UnixMilli(), 0))
+	return now - now%l.state.rules.GrainMS
+}
+
+// endWindows ends windows on time, whatever is recorded and whatever becomes of what
+// is published: while the log or a cosigner is away, and right after a start, only
+// something that was recorded would end one otherwise, and show by that.
+func (l *Ledger) endWindows(ctx context.Context) error {
+	l.mu.RLock()
+	cover, grain := l.cover(), time.Duration(l.state.rules.GrainMS)*time.Millisecond
+	l.mu.RUnlock()
+	for cover > 0 && ctx.Err() == nil {
+		pause := min(time.Second, grain-time.Duration(l.now().UnixNano())%grain) // a clock can be set, and a machine sleep
+		if l.block() == nil {                                                    // nothing is recorded, so nothing shows
+			if err := l.endWindow(ctx); err != nil && ctx.Err() == nil {
+				l.log.Warn("ending a window was put off", zap.Error(err))
+				pause = windowPause
+			}
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// windowPause is how long a window that could not be ended is left alone.
+const windowPause = 5 * time.Second
 
 // endWindow has a ledger with cover write the state leaf of this point of its grid,
 // unless that stands there.

@@ -243,7 +243,11 @@ func (l *Ledger) writeBatch(ctx context.Context, waiting []*request) ([]*request
 	case err != nil:
 		// The outcome is unknown: the stream is read before the next decision.
 		l.stale = true
-		answerAll(b.requests, reply{err: stoppedOr(ctx, fmt.Errorf("appending to the stream: %w", err))})
+		asked := b.requests
+		if b.due { // nobody asked for it, and everybody waits for it
+			asked, rest = rest, nil
+		}
+		answerAll(asked, reply{err: stoppedOr(ctx, fmt.Errorf("appending to the stream: %w", err))})
 		return rest, nil
 	case last != b.first+uint64(len(b.proposed))-1:
 		err := fmt.Errorf("appending at %d: the store answers revision %d: %w", b.first, last, ErrCorrupt)
