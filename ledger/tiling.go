@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"go.uber.org/zap"
 	"golang.org/x/mod/sumdb/note"
@@ -135,7 +136,10 @@ func (l *Ledger) tile(first uint64, leaves []leafed) error {
 	if l.tiles == nil {
 		return nil
 	}
-	shown := l.shown()
+	shown, under := l.shown(), uint64(math.MaxUint64)
+	if l.Public() { // nobody reads a leaf behind the last state leaf: covers follow all that stands there
+		under = 0
+	}
 	for i, leaf := range leaves {
 		if first+uint64(i) < l.tiles.Size() {
 			continue
@@ -144,12 +148,15 @@ func (l *Ledger) tile(first uint64, leaves []leafed) error {
 		if state && len(leaf.stored.Body) > 0 { // before the leaf: a size that is reached may be published
 			l.tiles.AddRules(leaf.stored.Body)
 		}
+		if state && under != math.MaxUint64 {
+			under = first + uint64(i) + 1
+		}
 		l.tiles.Add(leaf.entry, leaf.hash, state && first+uint64(i)+1 >= shown)
 	}
 	if l.tiles.Pending() < flushTiles {
 		return nil
 	}
-	if err := l.tilesFault(l.tiles.Flush()); errors.Is(err, ErrCorrupt) {
+	if err := l.tilesFault(l.tiles.FlushUnder(under)); errors.Is(err, ErrCorrupt) {
 		return err
 	} else if err != nil {
 		l.log.Warn("tiles were not written; publication will try again", zap.Error(err))

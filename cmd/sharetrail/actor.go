@@ -96,17 +96,16 @@ func claim(ctx context.Context, c *api.Client, path string) error {
 	if err != nil {
 		return fmt.Errorf("making room for the new token: %w", err)
 	}
-	defer os.Remove(f.Name())
 	claimed, err := c.ClaimToken(ctx)
 	if err != nil {
-		return errors.Join(err, f.Close())
+		return errors.Join(err, f.Close(), os.Remove(f.Name()))
 	}
 	_, err = fmt.Fprintln(f, claimed.Token)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("writing the new token: %w", err)
+		return fmt.Errorf("writing the new token: %w", errors.Join(err, os.Remove(f.Name())))
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("writing the new token: %w", err)
+	if err := os.Rename(f.Name(), path); err != nil { // a file that is mounted, for one
+		return fmt.Errorf("the new token is in %s; the one in %s has ended: %w", f.Name(), path, err)
 	}
 	return nil
 }

@@ -9,7 +9,7 @@
 // Some operations take two people. So that one who adds actors cannot be both, an
 // actor trades the token that was shown to who added them for one of their own
 // ([Store.Claim]); whoever may be one of two waits until somebody else confirms them
-// ([Store.Confirm]); and no two are a pair of whom one added the other ([Store.Kin]).
+// ([Store.Confirm]); and no two are a pair of whom one added the other, or who did ([Store.Kin]).
 package actor
 
 import (

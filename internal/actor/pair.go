@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sharetrail/sharetrail/events"
 )
@@ -77,11 +78,22 @@ func (s *Store) Confirm(ctx context.Context, name string, by Actor) error {
 			return fmt.Errorf("confirming an actor: %w", err)
 		}
 	}
+	kin := false
+	if addedBy != "" && addedBy != Operator.Name { // whom the owner added, all that they added confirm
+		line, err := kinOf(ctx, tx, addedBy)
+		if err != nil {
+			return fmt.Errorf("confirming an actor: %w", err)
+		}
+		kin = slices.Contains(line, by.Name)
+	}
 	switch {
 	case by.Name == Operator.Name:
 		return &events.FieldError{Field: "actor", Rule: "is the owner of the data directory, who adds actors and confirms none", Next: "let an admin, counsel or keyholder confirm, with their own token"}
 	case by.Name == addedBy, by.Name == name:
 		return &events.FieldError{Field: "actor", Rule: "added the one to be confirmed", Next: "let somebody else confirm"}
+	case kin:
+		return &events.FieldError{Field: "actor", Rule: "is no other person than the one who added the one to be confirmed: one of the two added the other, or added who did",
+			Next: "let somebody else confirm; sharetrail actor list says who added whom"}
 	case !by.Role.Decides(), keyholders && by.Role != Keyholder:
 		return &events.FieldError{Field: "actor", Rule: "may not confirm this role: only a keyholder confirms a keyholder, while there is one", Next: "let a keyholder confirm"}
 	case by.OneOfTwo() != nil:
@@ -99,9 +111,21 @@ func (s *Store) Confirm(ctx context.Context, name string, by Actor) error {
 }
 
 // Kin returns the names of those with whom an actor is no two people: who added them,
-// and whom they added.
+// who added those, and so on, and whom they added, and whom those did. Somebody
+// who was let in on a false word makes no second person of whom they add.
 func (s *Store) Kin(ctx context.Context, a Actor) (names []string, err error) {
-	rows, err := s.db.Read.QueryContext(ctx, "SELECT name FROM actors WHERE added_by = ?1 UNION SELECT added_by FROM actors WHERE name = ?1 AND added_by IS NOT NULL", a.Name)
+	return kinOf(ctx, s.db.Read, a.Name)
+}
+
+const kinQuery = `WITH RECURSIVE
+	above(name) AS (SELECT added_by FROM actors WHERE name = ?1 UNION SELECT added_by FROM actors JOIN above USING (name)),
+	below(name) AS (SELECT name FROM actors WHERE added_by = ?1 UNION SELECT actors.name FROM actors JOIN below ON actors.added_by = below.name)
+	SELECT name FROM above WHERE name IS NOT NULL UNION SELECT name FROM below`
+
+func kinOf(ctx context.Context, db interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}, of string) (names []string, err error) {
+	rows, err := db.QueryContext(ctx, kinQuery, of)
 	if err != nil {
 		return nil, fmt.Errorf("reading who added whom: %w", err)
 	}

@@ -182,8 +182,8 @@ func TestOneAdminIsNotTwo(t *testing.T) {
 	}
 
 	for name, want := range map[string][]string{
-		"till": {"operator"}, "admin-1": {"counsel-9", "fake-admin", "fake-counsel", "fake-keyholder", "operator"}, "fake-admin": {"admin-1"}, "nobody": nil,
-		"operator": {"admin-1", "counsel-1", "counsel-7", "counsel-8", "keyholder-2", "till"},
+		"till": {"operator"}, "admin-1": {"counsel-9", "fake-admin", "fake-counsel", "fake-keyholder", "operator"}, "fake-admin": {"admin-1", "operator"}, "nobody": nil,
+		"operator": {"admin-1", "counsel-1", "counsel-7", "counsel-8", "counsel-9", "fake-admin", "fake-counsel", "fake-keyholder", "keyholder-2", "till"},
 	} {
 		got, err := c.Kin(t.Context(), actor.Actor{Name: name})
 		slices.Sort(got)
@@ -196,6 +196,40 @@ func TestOneAdminIsNotTwo(t *testing.T) {
 	if err != nil || at < 0 || all[at].AddedBy != "operator" || all[at].ConfirmedBy != "counsel-1" || !all[at].Claimed || all[at].Waits {
 		t.Errorf("%+v, %v", all, err)
 	}
+}
+
+// TestOneLieIsNotTwo: who was confirmed once in good faith does not make others of the
+// one who added them into people.
+func TestOneLieIsNotTwo(t *testing.T) {
+	c := newCompany(t)
+	for _, name := range []string{"admin-1", "counsel-1"} {
+		c.add(name, actor.Admin, "operator")
+		c.claim(name)
+	}
+	c.confirm("counsel-1", "admin-1", "")
+	c.add("fake-1", actor.Admin, "admin-1")
+	c.claim("fake-1")
+	c.confirm("fake-1", "counsel-1", "") // it was said to be somebody's
+
+	c.add("fake-2", actor.Keyholder, "admin-1")
+	c.claim("fake-2")
+	c.confirm("fake-2", "fake-1", "actor") // whom the same admin added
+	c.add("fake-3", actor.Counsel, "fake-1")
+	c.claim("fake-3")
+	c.confirm("fake-3", "admin-1", "actor") // who added the one who added them
+	c.confirm("fake-3", "counsel-1", "")
+	kin, err := c.Kin(t.Context(), c.is("admin-1"))
+	if err != nil || !slices.Contains(kin, "fake-3") {
+		t.Errorf("kin of admin-1: %v, %v", kin, err)
+	}
+	kin, err = c.Kin(t.Context(), c.is("fake-3"))
+	if err != nil || !slices.Contains(kin, "admin-1") || !slices.Contains(kin, "fake-1") || slices.Contains(kin, "counsel-1") {
+		t.Errorf("kin of fake-3: %v, %v", kin, err)
+	}
+	// Whom the owner of the data directory added, anybody else whom they added confirms.
+	c.add("counsel-2", actor.Counsel, "operator")
+	c.claim("counsel-2")
+	c.confirm("counsel-2", "counsel-1", "")
 }
 
 // TestOlderFile: who was there before it was kept who added them is let in still, can

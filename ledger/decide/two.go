@@ -30,6 +30,6 @@ func (cmd *LiftSeal) As(by string, kin []string) { cmd.By, cmd.Kin = by, kin }
 
 // NotTwo is why an actor cannot confirm what their kin asked for.
 func NotTwo() error {
-	return &events.FieldError{Field: "actor", Rule: "added the one who asked for it, or was added by them: it takes two who did not",
+	return &events.FieldError{Field: "actor", Rule: "added the one who asked for it, or was added by them, also through others: it takes two who did not",
 		Next: "let somebody else confirm; sharetrail actor list says who added whom"}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -155,16 +156,25 @@ func (w *Writer) Pending() int {
 }
 
 // Flush writes the full tiles that wait. After an error they wait still.
-func (w *Writer) Flush() error {
+func (w *Writer) Flush() error { return w.FlushUnder(math.MaxUint64) }
+
+// FlushUnder writes those of them that hold no leaf beyond a size.
+func (w *Writer) FlushUnder(size uint64) error {
 	w.writing.Lock()
 	defer w.writing.Unlock()
-	return w.flush(nil)
+	return w.flush(size, nil)
 }
 
-// flush writes what waits and more, as one.
-func (w *Writer) flush(more []file) error {
+// flush writes what waits under a size and more, as one.
+func (w *Writer) flush(size uint64, more []file) error {
 	w.mu.Lock()
-	pending, bytes := w.pending, w.bytes
+	pending, bytes := w.pending, 0
+	if beyond := slices.IndexFunc(pending, func(f file) bool { return f.tile.Width > 0 && f.tile.end() > size }); beyond >= 0 {
+		pending = pending[:beyond]
+	}
+	for _, f := range pending {
+		bytes += len(f.data)
+	}
 	w.mu.Unlock()
 	if err := w.store.put(append(slices.Clip(pending), more...)); err != nil {
 		return err
@@ -182,7 +192,8 @@ func (w *Writer) flush(more []file) error {
 }
 
 // Sync returns once the tiles of a marked size are whole and durable, and give
-// this root. Marks up to that size are forgotten with the next one.
+// this root. Marks up to that size are forgotten with the next one. No leaf beyond it
+// is written.
 func (w *Writer) Sync(size uint64, root events.Hash) error {
 	w.writing.Lock()
 	defer w.writing.Unlock()
@@ -195,7 +206,7 @@ func (w *Writer) Sync(size uint64, root events.Hash) error {
 	if edge := edgeOf(size, m.levels); size == 0 || edge.Root() != root {
 		return fmt.Errorf("the tiles of size %d have another root than the ledger", size)
 	}
-	if err := w.flush(m.files(size)); err != nil {
+	if err := w.flush(size, m.files(size)); err != nil {
 		return err
 	}
 	w.mu.Lock()

@@ -379,3 +379,38 @@ func TestReachedIsMarked(t *testing.T) {
 	}
 	<-added
 }
+
+// TestNothingBeyond: what is written for a size says nothing of leaves behind it, which
+// readers of a public log would see before their window is filled.
+func TestNothingBeyond(t *testing.T) {
+	const size, most = 65536 + 200, 65536 + 3*256
+	want, dir := grow(t, most), t.TempDir()
+	w, err := tiles.Open(dir, 0, want.root(t, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(w, 0, size)
+	add(w, size, most)
+	waiting := w.Pending()
+	if err := w.FlushUnder(size); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, w, size, want.root(t, size))
+	beyond := func() (all []string) {
+		for path := range files(t, dir) {
+			if tile, err := tiles.ParseTile(path); err == nil && tile.Width == tiles.Width && (tile.N+1)<<(8*(max(tile.Level, 0)+1)) > size {
+				all = append(all, path)
+			}
+		}
+		return all
+	}
+	if all := beyond(); len(all) > 0 || w.Pending() == 0 || w.Pending() >= waiting {
+		t.Errorf("written under %d leaves: %v; %d bytes of %d wait", size, all, w.Pending(), waiting)
+	}
+	checkLog(t, dir, size, want)
+	publish(t, w, most, want.root(t, most))
+	if all := beyond(); len(all) == 0 || w.Pending() > 0 {
+		t.Errorf("written under %d leaves: %v; %d bytes wait", most, all, w.Pending())
+	}
+	checkLog(t, dir, most, want)
+}
