@@ -139,7 +139,10 @@ func (v *verifying) verify(ctx context.Context) error {
 	}
 	v.found.Tiled = v.tiles.size()
 	v.found.Events, v.found.Foreign, v.found.Undestroyed = v.state.next, v.state.foreign, uint64(len(v.state.doomed))
-	return v.compare(ctx, checkpoints)
+	if err := v.compare(ctx, checkpoints); err != nil {
+		return err
+	}
+	return v.compareHeld(ctx)
 }
 
 // event folds one event, which checks it against everything before it, opens
