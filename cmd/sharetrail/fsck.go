@@ -93,6 +93,9 @@ func tellChecked(out io.Writer, c Checked, err error, asJSON bool) error {
 	if c.Difference != "" {
 		return errNo
 	}
+	if c.IndexCut != "" && !asJSON {
+		fmt.Fprintf(out, "The label index (index) ends early: %s. The next start inserts the rest from the stream.\n", c.IndexCut)
+	}
 	return nil
 }
 
