@@ -31,7 +31,11 @@ func (l *Ledger) ErasureReceipt(ctx context.Context, role events.Role, id events
 		return nil, err
 	}
 	vrf := l.secrets.VRF.Prove(events.VRFInput(events.CloseContext, l.origin, role, id, g)).Bytes()
-	return verifier.NewErasure(l.origin, role, g, vrf, at.slot, proof), nil
+	first, err := l.sealedAt(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	return verifier.NewErasure(l.origin, role, g, vrf, at.slot, proof, first.Stored.Leaf, first.Stored.Body), nil
 }
 
 // lastClosing finds the last generation of an identity that is closed.

@@ -44,8 +44,12 @@ type Verified struct {
 	Checkpoints uint64 `json:"checkpoints"` // signed ones, each with our root and edge at its size
 	Recorded    uint64 `json:"recorded"`    // events that the state file knows, as they are
 	Labels      uint64 `json:"labels"`      // in the label index on disk, each as it should be
-	Tiled       uint64 `json:"tiled"`       // leaves whose tiles are those of the stream
-	Foreign     uint64 `json:"foreign"`
+	// IndexCut says that the label index on disk ends before what was committed to it,
+	// as after a crash, and why. What is there is as it should be, and the next start
+	// inserts the rest from the stream.
+	IndexCut string `json:"index_cut,omitempty"`
+	Tiled    uint64 `json:"tiled"` // leaves whose tiles are those of the stream
+	Foreign  uint64 `json:"foreign"`
 	// Closed are the closing events: the ends of generations, of erased people and of
 	// people who got another key. What an erased person's key opened is not opened,
 	// and is whole as bytes all the same.
@@ -137,9 +141,12 @@ func (v *verifying) verify(ctx context.Context) error {
 			v.progress(v.state.next)
 		}
 	}
-	v.found.Tiled = v.tiles.size()
+	v.found.Tiled, v.found.IndexCut = v.tiles.size(), v.indexed.Cut()
 	v.found.Events, v.found.Foreign, v.found.Undestroyed = v.state.next, v.state.foreign, uint64(len(v.state.doomed))
-	return v.compare(ctx, checkpoints)
+	if err := v.compare(ctx, checkpoints); err != nil {
+		return err
+	}
+	return v.compareHeld(ctx)
 }
 
 // event folds one event, which checks it against everything before it, opens

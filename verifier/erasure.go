@@ -12,7 +12,12 @@ import (
 // hold for who is asked about.
 var ErrErasure = errors.New("malformed or false receipt of an erasure")
 
-const erasureFormat = "sharetrail/v1/erasure"
+// The first format does not say which identity rules its ledger has: it is read under
+// those that ledgers have by default.
+const (
+	erasureFormat1 = "sharetrail/v1/erasure"
+	erasureFormat  = "sharetrail/v2/erasure"
+)
 
 // Erasure is what somebody who was erased takes along: proof that the ledger has
 // bound itself to the end of a generation of theirs. It names nobody; only who
@@ -26,11 +31,17 @@ type Erasure struct {
 	Slot       uint16 `json:"slot"` // of the leaf, that carries the label
 	// Proof is a c2sp.org/tlog-proof of the closing event's leaf.
 	Proof string `json:"proof"`
+	// Genesis is leaf 0, whose hash a trust file pins, and Rules is the document that
+	// it names, whose identity rules never change in a ledger. Absent in the first
+	// format.
+	Genesis []byte `json:"genesis,omitempty"`
+	Rules   []byte `json:"rules,omitempty"`
 }
 
-// NewErasure returns a receipt for a leaf that is proven.
-func NewErasure(origin string, role events.Role, generation uint64, vrfProof []byte, slot uint16, proof *Proof) *Erasure {
-	return &Erasure{erasureFormat, origin, role.String(), generation, vrfProof, slot, string(FormatProof(proof))}
+// NewErasure returns a receipt for a leaf that is proven, of a ledger that began with
+// a leaf and rules.
+func NewErasure(origin string, role events.Role, generation uint64, vrfProof []byte, slot uint16, proof *Proof, genesis, rules []byte) *Erasure {
+	return &Erasure{erasureFormat, origin, role.String(), generation, vrfProof, slot, string(FormatProof(proof)), genesis, rules}
 }
 
 // FormatErasure is the file's one spelling.
@@ -43,7 +54,12 @@ func FormatErasure(e *Erasure) ([]byte, error) {
 func ParseErasure(b []byte) (*Erasure, error) {
 	text, ends := bytes.CutSuffix(b, []byte("\n"))
 	e := new(Erasure)
-	if !ends || events.UnmarshalJSON(text, e) != nil || e.Format != erasureFormat || e.VRF == nil {
+	if !ends || events.UnmarshalJSON(text, e) != nil || e.VRF == nil {
+		return nil, ErrErasure
+	}
+	switch whole := len(e.Genesis) > 0 && len(e.Rules) > 0; {
+	case e.Format == erasureFormat && whole, e.Format == erasureFormat1 && e.Genesis == nil && e.Rules == nil:
+	default:
 		return nil, ErrErasure
 	}
 	if again, err := FormatErasure(e); err != nil || !bytes.Equal(again, b) {
@@ -59,6 +75,9 @@ type ErasureVerdict struct {
 	Index      uint64    // of the leaf
 	Time       time.Time // by the ledger's clock
 	Size       uint64    // leaves under the checkpoint
+	// Assumed says that the receipt does not show the ledger's identity rules: what was
+	// typed was read under the default ones.
+	Assumed bool
 }
 
 // CheckErasure demands that the ledger of the trust file has, under a checkpoint of
@@ -69,12 +88,16 @@ func CheckErasure(b []byte, role events.Role, id string, trust *Trust) (*Erasure
 	if err != nil {
 		return nil, err
 	}
-	identity, err := events.ParseIdentity(events.DefaultRules().Identities, id)
+	if e.Origin != trust.Origin || e.Role != role.String() {
+		return nil, ErrErasure
+	}
+	rules, err := e.identities(trust)
 	if err != nil {
 		return nil, err
 	}
-	if e.Origin != trust.Origin || e.Role != role.String() {
-		return nil, ErrErasure
+	identity, err := events.ParseIdentity(rules, id)
+	if err != nil {
+		return nil, err
 	}
 	proof, checkpoint, err := CheckProof([]byte(e.Proof), trust)
 	if err != nil {
@@ -96,5 +119,26 @@ func CheckErasure(b []byte, role events.Role, id string, trust *Trust) (*Erasure
 	return &ErasureVerdict{
 		Identity: identity.String(), Generation: e.Generation, Index: proof.Index,
 		Time: time.UnixMilli(int64(leaf.TimeMS)).UTC(), Size: checkpoint.Size,
+		Assumed: e.Rules == nil,
 	}, nil
+}
+
+// identities returns the identity rules under which the ledger spells who was erased.
+func (e *Erasure) identities(trust *Trust) ([]events.IdentityRule, error) {
+	if e.Rules == nil {
+		return events.DefaultRules().Identities, nil
+	}
+	leaf, err := events.ParseLeaf(e.Genesis)
+	if err != nil || leaf.Kind != events.KindState || events.LeafHash(e.Genesis) != trust.Genesis {
+		return nil, ErrErasure
+	}
+	state, err := events.ParseState(leaf.Ext)
+	if err != nil || len(e.Rules) > maxRules || state.RulesHash != events.RulesHash(e.Rules) {
+		return nil, ErrErasure
+	}
+	rules, err := events.ParseRules(e.Rules)
+	if err != nil {
+		return nil, ErrErasure
+	}
+	return rules.Identities, nil
 }

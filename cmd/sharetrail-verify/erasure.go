@@ -35,6 +35,9 @@ func erasure(args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintf(stdout, "VERIFIED: the ledger %s has bound itself to the erasure of %s.\nleaf %d, dated %s by the ledger's clock, under its checkpoint of %d leaves\n",
 		trust.Origin, verifier.Plain(verdict.Identity), verdict.Index, verdict.Time.Format(time.DateOnly), verdict.Size)
+	if verdict.Assumed {
+		fmt.Fprintln(stdout, "The receipt does not show how its ledger spells identities; the usual rules were taken. Ask for a new receipt if it has others.")
+	}
 	fmt.Fprintln(stdout, "It does not prove that no copy of the keys was kept: no file can. Reports made before still verify.")
 	return verified
 }

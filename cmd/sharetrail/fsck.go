@@ -28,7 +28,8 @@ func fsckCommand() *cobra.Command {
 keystore are the sources of truth; from them it computes the leaves, the label
 index, the tree and the read model again, and compares each with what is stored:
 every state leaf, every leaf and node in Trillian, every tile, every published
-checkpoint, every row. Before that it reads each file whole, for pages and indices that are
+checkpoint, every row. What is held for the law is compared with its journal and
+its leaves. Before that it reads each file whole, for pages and indices that are
 damaged, and it names the file and what to do.
 
 It changes nothing. Exits with 1 and names the first difference if there is one.`,
@@ -91,6 +92,9 @@ func tellChecked(out io.Writer, c Checked, err error, asJSON bool) error {
 	}
 	if c.Difference != "" {
 		return errNo
+	}
+	if c.IndexCut != "" && !asJSON {
+		fmt.Fprintf(out, "The label index (index) ends early: %s. The next start inserts the rest from the stream.\n", c.IndexCut)
 	}
 	return nil
 }

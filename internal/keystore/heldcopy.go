@@ -2,11 +2,13 @@ package keystore
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/sharetrail/sharetrail/events"
 )
@@ -111,7 +113,8 @@ func (s *Store) HeldIn(ctx context.Context, k HoldKey, enrolment events.Hash, ch
 }
 
 // Keep keeps a chunk of somebody's entries under a hold, in the place of what there
-// was of it. When it returns it is durable.
+// was of it, and the journal remembers which bytes they are. When it returns it is
+// durable.
 func (s *Store) Keep(ctx context.Context, k HoldKey, enrolment events.Hash, chunk int, entries []Held) error {
 	text, err := json.Marshal(entries)
 	if err != nil {
@@ -119,15 +122,19 @@ func (s *Store) Keep(ctx context.Context, k HoldKey, enrolment events.Hash, chun
 	}
 	place := k.place(enrolment, chunk)
 	padded := events.PadTo(text, events.PaddedSize(len(text))) // how many they are shows no finer than that
-	res, err := s.holds.Write.ExecContext(ctx, `INSERT INTO held (hold, lookup, entries) SELECT id, ?2, ?3 FROM hold WHERE id = ?1 AND NOT released
-		ON CONFLICT (lookup) DO UPDATE SET entries = excluded.entries`, k.id, place, wrapUnder(k.Key, padded, place))
-	if err != nil {
-		return fmt.Errorf("keeping entries: %w", err)
-	}
-	if n, err := res.RowsAffected(); err != nil || n != 1 {
-		return fmt.Errorf("keeping entries: %w", errors.Join(err, ErrHolds))
-	}
-	return nil
+	wrapped := wrapUnder(k.Key, padded, place)
+	return s.inHolds(ctx, "keeping entries", func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, `INSERT INTO held (hold, lookup, entries) SELECT id, ?2, ?3 FROM hold WHERE id = ?1 AND NOT released
+			ON CONFLICT (lookup) DO UPDATE SET entries = excluded.entries`, k.id, place, wrapped)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n != 1 {
+			return errors.Join(err, ErrHolds)
+		}
+		_, err = s.addStep(ctx, tx, journalStep{HoldStep: HoldStep{Kind: holdKept}, Hold: k.matter, Place: place, Row: sha256.Sum256(wrapped)})
+		return err
+	})
 }
 
 // Kept returns what is kept under a matter's hold, in the order in which it was put
@@ -137,26 +144,46 @@ func (s *Store) Kept(ctx context.Context, matter string) (all []Held, err error)
 	if err != nil || !found {
 		return nil, err
 	}
-	rows, err := s.holds.Read.QueryContext(ctx, "SELECT lookup, entries FROM held WHERE hold = ? ORDER BY id", k.id)
-	if err != nil {
-		return nil, fmt.Errorf("reading what is held: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var place, wrapped []byte
-		if err := rows.Scan(&place, &wrapped); err != nil {
-			return nil, fmt.Errorf("reading what is held: %w", err)
-		}
-		entries, err := k.unwrap(wrapped, place)
+	for row, err := range s.heldRows(ctx, k) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, entries...)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading what is held: %w", err)
+		all = append(all, row.entries...)
 	}
 	return all, nil
+}
+
+// heldRow is a row of what is held, opened.
+type heldRow struct {
+	place   []byte
+	sum     events.Hash // SHA-256 of the entries as they are stored
+	entries []Held
+}
+
+// heldRows opens what is kept under a hold, in the order in which it was put there.
+func (s *Store) heldRows(ctx context.Context, k HoldKey) iter.Seq2[heldRow, error] {
+	return func(yield func(heldRow, error) bool) {
+		rows, err := s.holds.Read.QueryContext(ctx, "SELECT lookup, entries FROM held WHERE hold = ? ORDER BY id", k.id)
+		if err != nil {
+			yield(heldRow{}, fmt.Errorf("reading what is held: %w", err))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var place, wrapped []byte
+			if err := rows.Scan(&place, &wrapped); err != nil {
+				yield(heldRow{}, fmt.Errorf("reading what is held: %w", err))
+				return
+			}
+			entries, err := k.unwrap(wrapped, place)
+			if !yield(heldRow{place, sha256.Sum256(wrapped), entries}, err) || err != nil {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(heldRow{}, fmt.Errorf("reading what is held: %w", err))
+		}
+	}
 }
 
 func (k *HoldKey) unwrap(wrapped, place []byte) (entries []Held, err error) {

@@ -62,18 +62,21 @@ func (s *Store) Holds(ctx context.Context) ([]Hold, error) {
 	}
 	var all []Hold
 	for i, step := range j.steps {
+		if step.Kind == holdKept {
+			continue
+		}
 		at := slices.IndexFunc(all, func(h Hold) bool { return h.Matter == step.Matter })
 		if at < 0 {
 			at, all = len(all), append(all, Hold{Matter: step.Matter})
 		}
 		h := &all[at]
-		h.Steps = append(h.Steps, step)
+		h.Steps = append(h.Steps, step.HoldStep)
 		if step.Kind != HoldPlaced {
 			continue
 		}
-		people, err := s.peopleOf(ctx, step, uint64(i)+1)
+		people, err := s.peopleOf(ctx, step.HoldStep, uint64(i)+1)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("the hold of the matter %s: %w", step.Matter, err)
 		}
 		for _, id := range people {
 			if !slices.Contains(h.People, id) {
@@ -120,8 +123,9 @@ func (s *Store) peopleOf(ctx context.Context, step HoldStep, seq uint64) ([]even
 
 // HoldKey opens what is kept under a hold.
 type HoldKey struct {
-	id  int64
-	Key [32]byte
+	id     int64
+	matter []byte // keyed hash of it
+	Key    [32]byte
 }
 
 // holdKey returns the key of a matter's hold, if it is not released.
@@ -138,12 +142,14 @@ func (s *Store) scanHold(row interface{ Scan(...any) error }) (k HoldKey, found 
 	}
 	var plain []byte
 	if err == nil {
-		plain, err = open(s.wrap, wrapped, append([]byte("hold\x00"), lookup...))
+		if plain, err = open(s.wrap, wrapped, append([]byte("hold\x00"), lookup...)); err != nil {
+			err = errors.Join(err, ErrHolds)
+		}
 	}
 	if err != nil {
 		return k, false, fmt.Errorf("reading the key of a hold: %w", err)
 	}
-	k.Key = [32]byte(plain)
+	k.matter, k.Key = lookup, [32]byte(plain)
 	return k, true, nil
 }
 
@@ -157,7 +163,7 @@ func (s *Store) PlaceHold(ctx context.Context, step HoldStep, people []events.Id
 		if err != nil {
 			return err
 		}
-		seq, err := s.addStep(ctx, tx, step)
+		seq, err := s.addStep(ctx, tx, journalStep{HoldStep: step})
 		if err != nil {
 			return err
 		}
@@ -185,8 +191,8 @@ func (s *Store) makeHold(ctx context.Context, tx *sql.Tx, matter string) (HoldKe
 	if err != nil || found {
 		return key, err
 	}
-	key.Key = random32()
 	lookup := s.holdLookup(matter)
+	key.matter, key.Key = lookup, random32()
 	err = tx.QueryRowContext(ctx, "INSERT INTO hold (lookup, key) VALUES (?, ?) RETURNING id", lookup,
 		seal(s.wrap, key.Key[:], append([]byte("hold\x00"), lookup...))).Scan(&key.id)
 	return key, err
@@ -196,7 +202,7 @@ func (s *Store) makeHold(ctx context.Context, tx *sql.Tx, matter string) (HoldKe
 func (s *Store) ProposeRelease(ctx context.Context, step HoldStep) error {
 	step.Kind = HoldProposed
 	err := s.inHolds(ctx, "proposing to release a hold", func(tx *sql.Tx) error {
-		_, err := s.addStep(ctx, tx, step)
+		_, err := s.addStep(ctx, tx, journalStep{HoldStep: step})
 		return err
 	})
 	return errors.Join(err, s.markHolds(ctx))
@@ -212,7 +218,7 @@ func (s *Store) ReleaseHold(ctx context.Context, step HoldStep) error {
 		if err != nil || !found {
 			return errors.Join(err, ErrHolds)
 		}
-		if _, err := s.addStep(ctx, tx, step); err != nil {
+		if _, err := s.addStep(ctx, tx, journalStep{HoldStep: step}); err != nil {
 			return err
 		}
 		for _, statement := range []string{

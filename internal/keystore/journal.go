@@ -57,6 +57,8 @@ const (
 	HoldPlaced   = "placed"   // or people added; it takes back a release that was proposed
 	HoldProposed = "proposed" // to be released
 	HoldReleased = "released"
+
+	holdKept = "kept" // a row of what is held was written; it is in nobody's view
 )
 
 // HoldStep is one step in the life of a hold. It names nobody.
@@ -70,9 +72,17 @@ type HoldStep struct {
 	People events.Hash `json:"people,omitzero" doc:"commitment to those it names; what opens it is destroyed with the release"`
 }
 
+// journalStep is a step as it is stored.
+type journalStep struct {
+	HoldStep
+	Hold  []byte      `json:"hold,omitempty"`  // of a kept row: keyed hash of its matter
+	Place []byte      `json:"place,omitempty"` // and its place
+	Row   events.Hash `json:"row,omitzero"`    // and SHA-256 of its entries as they are stored
+}
+
 // journal is every step there was, checked.
 type journal struct {
-	steps []HoldStep
+	steps []journalStep
 	head  [32]byte // mac of the last
 }
 
@@ -120,7 +130,7 @@ func (s *Store) readJournal(ctx context.Context, q interface {
 		if err != nil || seq != uint64(len(j.steps))+1 || !hmac.Equal(mac, next[:]) {
 			return j, fmt.Errorf("reading step %d of the journal of holds: %w", len(j.steps)+1, ErrHolds)
 		}
-		var step HoldStep
+		var step journalStep
 		if err := json.Unmarshal(plain, &step); err != nil {
 			return j, fmt.Errorf("reading step %d of the journal of holds: %w", seq, ErrHolds)
 		}
@@ -145,7 +155,7 @@ func (s *Store) chain(before [32]byte, seq uint64, wrapped []byte) [32]byte {
 }
 
 // addStep appends a step and returns its number.
-func (s *Store) addStep(ctx context.Context, tx *sql.Tx, step HoldStep) (uint64, error) {
+func (s *Store) addStep(ctx context.Context, tx *sql.Tx, step journalStep) (uint64, error) {
 	j, err := s.readJournal(ctx, tx, -1)
 	if err != nil {
 		return 0, err
