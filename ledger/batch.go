@@ -173,6 +173,9 @@ func (l *Ledger) planOne(ctx context.Context, b *batch, req *request) (fits bool
 			req.answer(reply{accepted: Accepted{Index: l.state.window.state}})
 			return true
 		}
+		if req.final != nil && l.cover() > 0 && len(b.choices) > 0 {
+			return false // covers may need the room that commands have taken
+		}
 		b.final = req.final
 		b.wantsTip, b.requests = append(b.wantsTip, req), append(b.requests, req)
 		return true

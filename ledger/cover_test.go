@@ -1,13 +1,18 @@
 package ledger_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/sharetrail/sharetrail/events"
+	"github.com/sharetrail/sharetrail/ledger"
+	"github.com/sharetrail/sharetrail/ledger/decide"
 	"github.com/sharetrail/sharetrail/ledger/ledgertest"
 )
 
@@ -119,4 +124,53 @@ func TestCoverEnds(t *testing.T) {
 	close(release)
 	l.Publish(t)
 	l.Check(t)
+}
+
+// TestCoverEndTogether: what was recorded just before the end and the covers of the
+// last window are not too much for one append.
+func TestCoverEndTogether(t *testing.T) {
+	gate, clock := newFaults(), newHands()
+	l := ledgertest.New(t, ledgertest.Config{Store: gate.wrap, Now: clock.now, Rules: coverRules(time.Minute, events.MaxCover)})
+	share := func(key string) error {
+		people := ledgertest.People("p", 8)
+		cmd := ledgertest.Share(key, people...)
+		r := cmd.Record.(*decide.RecordDisclosure)
+		for i := range r.Subjects {
+			r.Subjects[i].Private.Description = strings.Repeat("x", 1500)
+		}
+		_, err := l.Record(t.Context(), cmd)
+		return err
+	}
+	if err := share("before"); err != nil {
+		t.Fatal(err)
+	}
+	release := gate.holdNext(stream)
+	var all sync.WaitGroup
+	all.Go(func() {
+		if err := share("held"); err != nil {
+			t.Error(err)
+		}
+	})
+	<-gate.held
+	for i := range 21 {
+		all.Go(func() {
+			if err := share(fmt.Sprint("share ", i)); err != nil && !errors.Is(err, ledger.ErrFinished) {
+				t.Error(err)
+			}
+		})
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := l.Finish(ctx, "")
+		ended <- err
+	}()
+	close(release)
+	all.Wait()
+	until(t, "the ledger has ended, or not", func() bool { return l.Status().Finished != "" || len(ended) > 0 })
+	stop() // its publication waits for the grid
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
 }
