@@ -44,7 +44,7 @@ func TestSecondImplementation(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json", "bytes.mjs", "vocabulary.mjs", "verify.mjs"} {
+	for _, name := range []string{"package.json", "package-lock.json", "bytes.mjs", "shape.mjs", "vocabulary.mjs", "filter.mjs", "name.mjs", "verify.mjs"} {
 		if err := os.WriteFile(filepath.Join(dir, name), must(t)(os.ReadFile(filepath.Join(interop, name))), 0o600); err != nil {
 			t.Fatal(err)
 		}
