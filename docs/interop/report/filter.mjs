@@ -5,7 +5,7 @@ import { terms, types } from "./vocabulary.mjs";
 // recipients are those that an event names; of an onward share first who passed on.
 export function recipients(c) {
   const of = (group, member) => c.fields.get(group)?.value.get(member);
-  switch (c.e.type) {
+  switch (c.type) {
     case "OnwardDisclosureReported": return [of("onward", "by"), of("recipient", "id")];
     case "RecipientsMerged": return [of("merger", "from"), of("merger", "into")];
     case "RelationshipChanged": return [of("relationship", "recipient")];
@@ -25,8 +25,8 @@ export function validFilter(f) {
       .every(([given, known]) => !given || given.every((v) => known.includes(v)));
 }
 
-const judged = (c) => c.type.share || c.e.type === "OnwardDisclosureReported";
-const dateGroup = (c) => ({ SeriesOpened: "series", PossibleDisclosureRecorded: "period", OnwardDisclosureReported: "onward" })[c.e.type] ?? "occurred";
+const judged = (c) => types.get(c.type).share || c.type === "OnwardDisclosureReported";
+const dateGroup = (c) => ({ SeriesOpened: "series", PossibleDisclosureRecorded: "period", OnwardDisclosureReported: "onward" })[c.type] ?? "occurred";
 
 export function reads(f, c) {
   if (!judged(c)) return [];
@@ -35,7 +35,8 @@ export function reads(f, c) {
 }
 
 export function passes(f, record, all) {
-  if (f.types && !f.types.includes(record.e.type)) return false;
+  if (all.some((c) => c.continued)) return true;
+  if (f.types && !f.types.includes(record.type)) return false;
   return !judged(record) || all.some((c) => judged(c) && holds(f, c));
 }
 

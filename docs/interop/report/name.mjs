@@ -1,11 +1,10 @@
 // One name of a part: its generations, its entries, and that nothing is left out. Steps
 // 9 and 10 of docs/formats.md section 17.
 
-import {
-  absent, bodyRoot, cbor, commitEvent, entryLabel, fieldRoot, fieldsOf, opening, same,
-} from "./bytes.mjs";
+import { absent, bodyRoot, cbor, commitEvent, entryLabel, fieldRoot, hex, opening, same } from "./bytes.mjs";
 import { reads, recipients } from "./filter.mjs";
 import { attempt, exactly, identity, refute, text } from "./shape.mjs";
+import { aboutOf, continued, whole } from "./target.mjs";
 import { types } from "./vocabulary.mjs";
 
 export class Name {
@@ -100,27 +99,26 @@ export class Name {
   }
 
   open(name, e, l, h) {
-    const p = this.part, c = { name, e, h, timeMS: l.timeMS, filtered: !e.seed, type: types.get(e.type), versions: 0 };
+    const p = this.part, c = { name, e, h, id: e.event_id, index: e.index, at: e.index, timeMS: l.timeMS, filtered: !e.seed, type: e.type, versions: 0 };
     if (e.type === "Enrolled" || !(p.rules.labels[e.type] ?? []).includes(p.asked.role)) refute(name, "the rules give no such entry");
     if (!e.seed !== !!e.event || !e.opening !== !e.content || !e.seed && e.fields || e.seed && (!e.opening || e.shown)) refute(name, "half open");
     if (e.opening) {
       c.content = p.content(name, l, e.slot, e.opening, e.content);
-      const keys = [0, 1, 2, 4, ...(c.content.has(5) ? [5, 6] : []), ...(c.content.has(9) ? [9] : [])];
-      if (!exactly(c.content, ...keys) || c.content.get(0) !== 2 || c.content.get(1) !== p.role || c.content.get(2) !== e.number ||
+      const kind = e.type === "RecordContinued" ? 6 : 2;
+      const keys = [0, 1, 2, 4, ...(kind === 6 || c.content.has(5) ? [5, 6] : []), ...(c.content.has(9) ? [9] : [])];
+      if (!exactly(c.content, ...keys) || c.content.get(0) !== kind || c.content.get(1) !== p.role || c.content.get(2) !== e.number ||
           c.content.get(4).toString("utf8") !== this.id) refute(name, "another party's entry");
     }
     if (!same(commitEvent(e.event ?? opening(e.seed, 0), e.event_id, e.type, p.e.stream), l.event)) refute(name, "another event");
-    const numbers = p.rules.fields[e.type];
     if (e.seed) {
-      const fields = attempt(name, () => fieldsOf(e.fields)), root = bodyRoot(e.seed, p.rules.width, fields);
-      if (!root || !same(root, l.body) || fields.some((f) => numbers[f.number] !== f.name)) refute(name, "other fields");
-      c.fields = new Map(fields.map((f) => [f.name, f]));
-      if (c.type.always.some((g) => !c.fields.has(g))) refute(name, "it lacks fields");
+      const [fields, byName] = whole(name, p.rules, e.type, e.fields), root = bodyRoot(e.seed, p.rules.width, fields);
+      if (!root || !same(root, l.body)) refute(name, "other fields");
+      c.fields = byName;
       const who = recipients(c);
       if (p.asked.role === "recipient" && who.length > 0 && !who.includes(text(this.id))) refute(name, "another recipient");
       return c;
     }
-    const f = p.e.filter;
+    const f = p.e.filter, numbers = p.rules.fields[e.type];
     if (!f) refute(name, "closed without a filter");
     c.fields = new Map();
     let before = -1;
@@ -130,39 +128,41 @@ export class Name {
       before = s.number;
       c.fields.set(s.name, field);
     }
-    if (JSON.stringify([...c.fields.keys()].sort()) !== JSON.stringify(reads(f, c).sort()) || !!c.content !== c.type.about.length > 0) {
+    if (JSON.stringify([...c.fields.keys()].sort()) !== JSON.stringify(reads(f, c).sort()) || !!c.content !== types.get(c.type).about.length > 0) {
       refute(name, "it opens more or less than the filter reads");
     }
     return c;
   }
 
   take(c) {
+    if (c.type === "RecordContinued") continued(this, c);
+    else c.about = aboutOf(c.content);
     this.about(c);
     c.record = c.target ? c.target.record : c;
     this.entries.push(c);
-    this.at.set(c.e.index, c);
+    this.at.set(c.at, c);
     const v = this.part.verdict;
     if (c.filtered) {
       v.filtered++;
       return;
     }
     c.position = v.entries.length;
-    v.entries.push({ Number: c.position, Index: c.e.index, ID: c.e.event_id, TimeMS: c.timeMS, About: c.target && !c.target.filtered ? c.target.position : undefined });
+    v.entries.push({ Number: c.position, Index: c.index, ID: c.id, TimeMS: c.timeMS, About: c.target && !c.target.filtered ? c.target.position : undefined });
   }
 
   about(c) {
-    const of = c.type.about, index = c.content?.get(5);
-    const joins = c.content && (c.e.type === "SubjectsAdded" && this.part.asked.role === "subject" || c.e.type === "OnwardDisclosureReported" &&
+    const of = types.get(c.type).about;
+    const joins = c.content && (c.type === "SubjectsAdded" && this.part.asked.role === "subject" || c.type === "OnwardDisclosureReported" &&
       this.part.asked.role === "recipient" && (c.filtered || recipients(c)[1] === text(this.id)));
-    if (index === undefined) {
+    if (!c.about) {
       if (of.length > 0 && !joins) refute(c.name, "about nothing");
       return;
     }
-    const t = this.at.get(index);
-    if (!t || !of.includes(t.e.type) || !same(t.h, c.content.get(6))) refute(c.name, "about something else");
+    const t = this.at.get(c.about.index);
+    if (!t || !of.includes(t.type) || hex(t.h) !== c.about.hash) refute(c.name, "about something else");
     c.target = t;
     if (c.filtered || t.filtered) return;
-    if (c.e.type === "DisclosureAmended") {
+    if (c.type === "DisclosureAmended") {
       const a = c.fields.get("amendment").value, was = t.newest ?? t.fields;
       const differ = [...new Set([...was.keys(), ...c.fields.keys()])].filter((g) => !["extent", "amendment"].includes(g))
         .filter((g) => !was.has(g) || !c.fields.has(g) || !same(was.get(g).raw, c.fields.get(g).raw)).sort();
@@ -171,7 +171,7 @@ export class Name {
       }
       t.newest = c.fields;
     }
-    if (c.e.type === "OnwardDisclosureReported" && recipients(c)[0] !== recipients(t)[0]) refute(c.name, "passed on by another");
+    if (c.type === "OnwardDisclosureReported" && recipients(c)[0] !== recipients(t)[0]) refute(c.name, "passed on by another");
   }
 
   checkCopy(n) {

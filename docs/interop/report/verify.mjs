@@ -4,8 +4,8 @@
 //   node verify.mjs TRUST ROLE ID... REPORT    checks one report
 //   node verify.mjs --golden DIR               checks committed ones against their verdicts
 //
-// It knows only trust files without a quorum and numbers below 2^53, and does not
-// look into the values of fields beyond what a check or a filter reads.
+// It knows only trust files without a quorum, no seals, and numbers below 2^53, and does
+// not look into the values of fields beyond what a check or a filter reads.
 
 import { readFileSync, readdirSync, existsSync } from "node:fs";
 import { join } from "node:path";
@@ -16,6 +16,7 @@ import {
 import { passes, validFilter } from "./filter.mjs";
 import { Name } from "./name.mjs";
 import { attempt, identity, read, refute, roles, text } from "./shape.mjs";
+import { checkNamed, checkTargets } from "./target.mjs";
 
 const HEADER = "sharetrail/v1/report";
 
@@ -58,8 +59,9 @@ class Part {
     this.checkCheckpoint();
     this.checkStates();
     this.checkEarlier();
-    if (this.e.targets.length > 0) throw new Unusable("targets are not known to this program");
+    this.targets = checkTargets(this);
     this.checkNames();
+    checkNamed(this);
     this.checkFilter();
     return this;
   }
@@ -81,7 +83,7 @@ class Part {
     if (this.last && ids.includes(undefined)) throw new Unusable("an identity that the rules cannot spell");
     this.ids = [...new Set(ids.filter((id) => id))].sort((a, b) => (text(a) < text(b) ? -1 : 1));
     if (JSON.stringify(this.e.ids) !== JSON.stringify(this.ids.map(text)) || this.e.role !== this.asked.role ||
-        this.e.copy !== this.lastPart.copy || this.e.copy && this.e.filter) refute("person", "somebody else's");
+        this.e.copy !== this.lastPart.copy || this.e.copy && (this.e.filter || this.e.targets.length > 0)) refute("person", "somebody else's");
   }
 
   checkCheckpoint() {
