@@ -28,8 +28,8 @@ var beyond = []string{
 }
 
 // TestSecondImplementation gives every golden report, every lie of the matrix, and
-// those about shares to many, to a second program: it must come to the same verdict,
-// and where a report is refuted, by the same check. It installs the program's two
+// those about shares to many and about seals, to a second program: it must come to the
+// same verdict, and where a report is refuted, by the same check. It installs the program's two
 // libraries, so it wants a network and SHARETRAIL_LONG=1.
 func TestSecondImplementation(t *testing.T) {
 	if os.Getenv("SHARETRAIL_LONG") != "1" {
@@ -44,7 +44,7 @@ func TestSecondImplementation(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json", "bytes.mjs", "shape.mjs", "vocabulary.mjs", "filter.mjs", "target.mjs", "name.mjs", "verify.mjs"} {
+	for _, name := range []string{"package.json", "package-lock.json", "bytes.mjs", "shape.mjs", "vocabulary.mjs", "filter.mjs", "target.mjs", "seal.mjs", "name.mjs", "verify.mjs"} {
 		if err := os.WriteFile(filepath.Join(dir, name), must(t)(os.ReadFile(filepath.Join(interop, name))), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -97,9 +97,14 @@ func writeLies(t *testing.T) string {
 		n++
 		writeTold(t, dir, fmt.Sprintf("%03d %s", n, l.name), r, file)
 	}
-	for name, l := range continuedLies() {
-		r, file := l.tell(t)
-		writeTold(t, dir, "continued "+name, r, file)
+	for group, lies := range map[string]map[string]remark{
+		"continued": continuedLies(), "sealed": sealLies(), "nonsense": sealNonsense(), "register": registerLies(), "ended": endedRegisters(), "under an alias": sealedAliasLies(),
+		"about nonsense": {"in a report": {tell: aboutNonsense(false)}, "in a copy": {tell: aboutNonsense(true)}},
+	} {
+		for name, l := range lies {
+			r, file := l.tell(t)
+			writeTold(t, dir, group+" "+name, r, file)
+		}
 	}
 	return dir
 }

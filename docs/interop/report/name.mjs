@@ -3,12 +3,13 @@
 
 import { absent, bodyRoot, cbor, commitEvent, entryLabel, fieldRoot, hex, opening, same } from "./bytes.mjs";
 import { reads, recipients } from "./filter.mjs";
-import { attempt, exactly, identity, refute, text } from "./shape.mjs";
+import { registered, tells, unsealed, unseals } from "./seal.mjs";
+import { attempt, identity, refute, text } from "./shape.mjs";
 import { aboutOf, continued, whole } from "./target.mjs";
-import { types } from "./vocabulary.mjs";
+import { terms, types } from "./vocabulary.mjs";
 
 export class Name {
-  constructor(part, id, where) { Object.assign(this, { part, id, where, gens: [], entries: [], at: new Map() }); }
+  constructor(part, id, where) { Object.assign(this, { part, id, where, gens: [], entries: [], at: new Map(), seals: new Map() }); }
 
   check(n) {
     if (this.part.e.copy) return this.checkCopy(n);
@@ -44,8 +45,8 @@ export class Name {
     if (c) {
       const out = p.vrf(end, "close", this.id, g, c.vrf), [l, h] = p.slotLeaf(end, c);
       const content = p.content(end, l, c.slot, out.opening, c.content);
-      if (!same(l.slots[c.slot].label, out.label) || !exactly(content, 0, 1, 2, 8) || content.get(0) !== 3 || content.get(1) !== p.role ||
-          content.get(2) !== g || ![1, 2].includes(content.get(8))) refute(end, "another end");
+      if (!(p.rules.labels.Closed ?? []).includes(p.asked.role)) refute(end, "registers do not end");
+      if (!same(l.slots[c.slot].label, out.label) || content.get(0) !== 3 || content.get(1) !== p.role || content.get(2) !== g) refute(end, "another end");
       p.member(end, out.label, c, h);
       s.closed = { index: c.index, reason: content.get(8) };
     }
@@ -73,8 +74,8 @@ export class Name {
     if (!same(commitEvent(opening(o.seed, 0), o.event_id, o.type, p.e.stream), l.event)) refute(name, "another event");
     const c = p.content(name, l, e.slot, o.opening, o.content), id = c.get(4)?.toString("utf8");
     if (c.get(1) !== p.role || o.type !== "Enrolled" || c.get(2) !== s.g) refute(name, "another party");
-    if (c.get(0) === 1 && exactly(c, 0, 1, 2, 3, 4) && id === this.id) s.handle = c.get(3);
-    else if (c.get(0) === 5 && exactly(c, 0, 1, 2, 4) && id !== this.id && identity(p.rules, text(id)) === id) s.primary = id;
+    if (c.get(0) === 1 && id === this.id) s.handle = c.get(3);
+    else if (c.get(0) === 5 && id !== this.id && identity(p.rules, text(id)) === id) s.primary = id;
     else refute(name, "another party");
     if (!same(bodyRoot(o.seed, p.rules.width, []), l.body)) refute(name, "it carries facts");
   }
@@ -99,27 +100,29 @@ export class Name {
   }
 
   open(name, e, l, h) {
-    const p = this.part, c = { name, e, h, id: e.event_id, index: e.index, at: e.index, timeMS: l.timeMS, filtered: !e.seed, type: e.type, versions: 0 };
-    if (e.type === "Enrolled" || !(p.rules.labels[e.type] ?? []).includes(p.asked.role)) refute(name, "the rules give no such entry");
+    const p = this.part, type = p.asked.role === "authority" && e.type === "DisclosureRecorded" ? "SealRecorded" : e.type;
+    const c = { name, e, h, id: e.event_id, index: e.index, at: e.index, timeMS: l.timeMS, filtered: !e.seed, type, versions: 0 };
+    if (e.type === "Enrolled" || e.type === "SealRecorded" || !(p.rules.labels[type] ?? []).includes(p.asked.role)) refute(name, "the rules give no such entry");
     if (!e.seed !== !!e.event || !e.opening !== !e.content || !e.seed && e.fields || e.seed && (!e.opening || e.shown)) refute(name, "half open");
     if (e.opening) {
       c.content = p.content(name, l, e.slot, e.opening, e.content);
-      const kind = e.type === "RecordContinued" ? 6 : 2;
-      const keys = [0, 1, 2, 4, ...(kind === 6 || c.content.has(5) ? [5, 6] : []), ...(c.content.has(9) ? [9] : [])];
-      if (!exactly(c.content, ...keys) || c.content.get(0) !== kind || c.content.get(1) !== p.role || c.content.get(2) !== e.number ||
+      const kind = unseals(type) ? 7 : type === "RecordContinued" ? 6 : 2;
+      if (c.content.get(0) !== kind || c.content.get(1) !== p.role || c.content.get(2) !== e.number ||
           c.content.get(4).toString("utf8") !== this.id) refute(name, "another party's entry");
     }
     if (!same(commitEvent(e.event ?? opening(e.seed, 0), e.event_id, e.type, p.e.stream), l.event)) refute(name, "another event");
     if (e.seed) {
-      const [fields, byName] = whole(name, p.rules, e.type, e.fields), root = bodyRoot(e.seed, p.rules.width, fields);
+      const [fields, byName] = whole(name, p.rules, type, e.fields), root = bodyRoot(e.seed, p.rules.width, fields);
       if (!root || !same(root, l.body)) refute(name, "other fields");
       c.fields = byName;
-      const who = recipients(c);
+      if (unseals(type)) c.told = tells(name, p.rules, c);
+      const who = recipients(c.told ?? c);
       if (p.asked.role === "recipient" && who.length > 0 && !who.includes(text(this.id))) refute(name, "another recipient");
+      if (type === "RecordContinued") continued(this, c);
       return c;
     }
-    const f = p.e.filter, numbers = p.rules.fields[e.type];
-    if (!f) refute(name, "closed without a filter");
+    const f = p.e.filter, numbers = p.rules.fields[type];
+    if (!f || type === "RecordContinued") refute(name, "closed without a filter, or whatever the filter");
     c.fields = new Map();
     let before = -1;
     for (const s of e.shown ?? []) {
@@ -135,8 +138,9 @@ export class Name {
   }
 
   take(c) {
-    if (c.type === "RecordContinued") continued(this, c);
-    else c.about = aboutOf(c.content);
+    if (unseals(c.type)) unsealed(this, c);
+    else c.about ??= c.continued ? undefined : aboutOf(c.content);
+    if (c.type === "SealRecorded") registered(this, c);
     this.about(c);
     c.record = c.target ? c.target.record : c;
     this.entries.push(c);
@@ -147,7 +151,8 @@ export class Name {
       return;
     }
     c.position = v.entries.length;
-    v.entries.push({ Number: c.position, Index: c.index, ID: c.id, TimeMS: c.timeMS, About: c.target && !c.target.filtered ? c.target.position : undefined });
+    const of = c.target ?? c.begun; // one that is filtered has no position
+    v.entries.push({ Number: c.position, Index: c.index, ID: c.id, TimeMS: c.timeMS, About: of?.position });
   }
 
   about(c) {
@@ -158,20 +163,20 @@ export class Name {
       if (of.length > 0 && !joins) refute(c.name, "about nothing");
       return;
     }
-    const t = this.at.get(c.about.index);
+    const t = this.at.get(c.about.index), told = t?.told ?? t;
     if (!t || !of.includes(t.type) || hex(t.h) !== c.about.hash) refute(c.name, "about something else");
     c.target = t;
     if (c.filtered || t.filtered) return;
     if (c.type === "DisclosureAmended") {
-      const a = c.fields.get("amendment").value, was = t.newest ?? t.fields;
-      const differ = [...new Set([...was.keys(), ...c.fields.keys()])].filter((g) => !["extent", "amendment"].includes(g))
+      const a = c.fields.get("amendment").value, was = t.newest ?? told.fields;
+      const differ = [...new Set([...was.keys(), ...c.fields.keys()])].filter((g) => terms.get("amendment.changed").includes(g))
         .filter((g) => !was.has(g) || !c.fields.has(g) || !same(was.get(g).raw, c.fields.get(g).raw)).sort();
-      if (a.get("version") !== ++t.versions || recipients(t)[0] !== recipients(c)[0] || JSON.stringify(a.get("changed")) !== JSON.stringify(differ)) {
+      if (a.get("version") !== ++t.versions || recipients(told)[0] !== recipients(c)[0] || JSON.stringify(a.get("changed")) !== JSON.stringify(differ)) {
         refute(c.name, "no amendment of it");
       }
       t.newest = c.fields;
     }
-    if (c.type === "OnwardDisclosureReported" && recipients(c)[0] !== recipients(t)[0]) refute(c.name, "passed on by another");
+    if (c.type === "OnwardDisclosureReported" && recipients(c)[0] !== recipients(told)[0]) refute(c.name, "passed on by another");
   }
 
   checkCopy(n) {

@@ -62,9 +62,3 @@ export function identity(rules, text) {
   return local === "" ? undefined : `${rule.namespace}\0${local}`;
 }
 export const text = (id) => id.replace("\0", ":");
-
-// exactly says whether these are the keys of a map, and no others.
-export const exactly = (map, ...keys) => map instanceof Map && map.size === keys.length && keys.every((k) => map.has(k));
-
-// uint says whether a value of CBOR is an unsigned integer.
-export const uint = (v) => typeof v === "number" || typeof v === "bigint" && v >= 0n;

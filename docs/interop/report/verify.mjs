@@ -4,17 +4,18 @@
 //   node verify.mjs TRUST ROLE ID... REPORT    checks one report
 //   node verify.mjs --golden DIR               checks committed ones against their verdicts
 //
-// It knows only trust files without a quorum, no seals, and numbers below 2^53, and does
-// not look into the values of fields beyond what a check or a filter reads.
+// It knows only trust files without a quorum and numbers below 2^53, and does not
+// look into the values of fields beyond what a check or a filter reads.
 
 import { readFileSync, readdirSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import {
-  Refuted, Unusable, ZERO, H, base64, canonical, cbor, commit, consistent, inclusionRoot, indexLeaf, indexNode, indexRoot, indexValue, leafHash,
-  openNote, parseLeaf, parseState, rulesHash, same, vrf, vrfInput,
+  Refuted, Unusable, ZERO, H, base64, canonical, commit, consistent, inclusionRoot, indexLeaf, indexNode, indexRoot, indexValue, leafHash,
+  openNote, parseContent, parseLeaf, parseState, rulesHash, same, vrf, vrfInput,
 } from "./bytes.mjs";
 import { passes, validFilter } from "./filter.mjs";
 import { Name } from "./name.mjs";
+import { checkSealedUnder } from "./seal.mjs";
 import { attempt, identity, read, refute, roles, text } from "./shape.mjs";
 import { checkNamed, checkTargets } from "./target.mjs";
 
@@ -50,7 +51,7 @@ export function checkReport(file, asked, pinned) {
 
 class Part {
   constructor(e, trust, asked, verdict, lastPart, last) {
-    Object.assign(this, { e, trust, asked, verdict, lastPart, last, in: last ? "" : ` of ${trust.origin}`, role: roles.indexOf(asked.role) });
+    Object.assign(this, { e, trust, asked, verdict, lastPart, last, in: last ? "" : ` of ${trust.origin}`, role: roles.indexOf(asked.role), sealedUnder: [] });
   }
 
   check() {
@@ -81,6 +82,7 @@ class Part {
     let ids = this.asked.ids.map((id) => identity(this.rules, id));
     if (this.asked.role === "controller") ids = [identity(this.rules, `org:${this.trust.origin}`)];
     if (this.last && ids.includes(undefined)) throw new Unusable("an identity that the rules cannot spell");
+    if (this.asked.role === "authority" && ids.some((id) => id && !this.rules.authorities.includes(text(id)))) refute("person", "no authority of the rules");
     this.ids = [...new Set(ids.filter((id) => id))].sort((a, b) => (text(a) < text(b) ? -1 : 1));
     if (JSON.stringify(this.e.ids) !== JSON.stringify(this.ids.map(text)) || this.e.role !== this.asked.role ||
         this.e.copy !== this.lastPart.copy || this.e.copy && (this.e.filter || this.e.targets.length > 0)) refute("person", "somebody else's");
@@ -150,8 +152,11 @@ class Part {
 
   content(name, l, slot, o, bytes) {
     if (!same(commit("slot", o, bytes), l.slots[slot].commit)) refute(name, "the slot does not open");
-    return attempt(name, () => cbor(bytes));
+    return attempt(name, () => parseContent(bytes));
   }
+
+  // before says whether a target is a leaf before an entry's, and dated so.
+  before(t, c) { return t.index < c.index && t.timeMS <= c.timeMS && t.timeMS >= this.genesisTime; }
 
   checkNames() {
     const { names } = this.e, led = new Set();
@@ -165,8 +170,10 @@ class Part {
       for (const g of name.gens) if (g.primary) led.add(g.primary);
       return name;
     });
+    checkSealedUnder(this);
+    const under = new Set(this.sealedUnder.map((s) => s.under));
     this.names.forEach((n, i) => {
-      if (i >= this.ids.length && !led.has(n.id)) refute("alias", "nobody's alias leads there");
+      if (i >= this.ids.length && !led.has(n.id) && !under.has(n.id)) refute("alias", "nobody's alias leads there");
       if (led.has(n.id) && (n.gens.length === 0 || n.gens.some((g) => g.primary && !g.closed))) refute("alias", "an alias leads to nothing");
       led.delete(n.id);
     });
