@@ -130,7 +130,7 @@ func inParallel(ctx context.Context, n int, do func(i int) error) error {
 				}
 			}
 		}
-		return context.Cause(ctx)
+		return ctx.Err() // not its cause: what stopped the ledger is not the caller's
 	}
 	for range workers {
 		g.Go(work)

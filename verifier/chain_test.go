@@ -84,6 +84,9 @@ func otherChain(end func(*events.State), begin func(*forger)) func(*standard, *r
 const ofOld = " of ledger.example/2026"
 
 var chainLies = []lie{
+	{"a leaf of the older ledger that nothing names", inChain(func(c *chained, r *verifier.Report) {
+		r.Parts[0].Targets = []verifier.Target{c.old.target(c.oldAda.enrol.index)}
+	}), "referenced leaf of ledger.example/2026"},
 	{"the older ledger is left out", inChain(func(_ *chained, r *verifier.Report) { r.Parts = r.Parts[1:] }), "report signature"},
 	{"the ledgers change places", inChain(func(_ *chained, r *verifier.Report) {
 		r.Parts[0], r.Parts[1] = r.Parts[1], r.Parts[0]

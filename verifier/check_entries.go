@@ -101,8 +101,9 @@ func (s *sequence) entry(i uint64, e *Entry) (*checked, error) {
 // open checks what an entry opens: all of it, or what the filter reads.
 func (n *named) open(c *checked, l *events.Leaf) error {
 	e := c.shown
-	// Enrolled events carry no entries: they would count and show nothing.
-	if e.Type == events.TypeEnrolled || !slices.Contains(n.rules.Labels[n.bodyType(e.Type)], n.asked.Role.String()) {
+	// Enrolled events carry no entries: they would count and show nothing. A step in
+	// a seal's life never stands in the store by its name.
+	if e.Type == events.TypeEnrolled || e.Type == events.TypeSealRecorded || !slices.Contains(n.rules.Labels[n.bodyType(e.Type)], n.asked.Role.String()) {
 		return refute(c.name, "the rules give a %s no entry in an event of this type", n.asked.Role)
 	}
 	if (e.Seed == nil) != (e.Event != nil) || (e.Opening == nil) != (len(e.Content) == 0) ||

@@ -54,7 +54,7 @@ func (p *part) checkFilter() error {
 	name := "filter" + p.in
 	for _, t := range p.targets {
 		if !t.used {
-			return refute("referenced leaf", "leaf %d is shown, and nothing names it", t.shown.Index)
+			return refute("referenced leaf"+p.in, "leaf %d is shown, and nothing names it", t.shown.Index)
 		}
 	}
 	f := p.e.Filter

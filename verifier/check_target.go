@@ -17,7 +17,7 @@ type target struct {
 // checkTargets checks what targets say by themselves. Whoever gives a slot that
 // names one a meaning takes it by [part.target].
 func (p *part) checkTargets() error {
-	const name = "referenced leaf"
+	name := "referenced leaf" + p.in
 	last := targetKey{}
 	for i := range p.e.Targets {
 		shown := &p.e.Targets[i]
@@ -30,8 +30,8 @@ func (p *part) checkTargets() error {
 		if err != nil {
 			return err
 		}
-		if l.Kind != events.KindEntry {
-			return refute(name, "leaf %d is no event", shown.Index)
+		if l.Kind != events.KindEntry || shown.Type == events.TypeSealRecorded {
+			return refute(name, "leaf %d is no event, or under a type that none has in clear", shown.Index)
 		}
 		t := &target{leafHash: leafHash, leaf: l, shown: shown}
 		if err := p.event(name, l, shown.EventID, shown.Type, events.Opening(shown.Seed, 0)); err != nil {

@@ -27,10 +27,10 @@ var beyond = []string{
 	"an entry's index is beyond every log", "an entry's index is negative for tlog", "a checkpoint of nothing",
 }
 
-// TestSecondImplementation gives every golden report, and every lie of the matrix,
-// to a second program: it must come to the same verdict, and where a report is
-// refuted, by the same check. It installs the program's two libraries, so it wants
-// a network and SHARETRAIL_LONG=1.
+// TestSecondImplementation gives every golden report, every lie of the matrix, and
+// those about shares to many and about seals, to a second program: it must come to the
+// same verdict, and where a report is refuted, by the same check. It installs the program's two
+// libraries, so it wants a network and SHARETRAIL_LONG=1.
 func TestSecondImplementation(t *testing.T) {
 	if os.Getenv("SHARETRAIL_LONG") != "1" {
 		t.Skip("SHARETRAIL_LONG is not 1")
@@ -44,7 +44,7 @@ func TestSecondImplementation(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json", "bytes.mjs", "vocabulary.mjs", "verify.mjs"} {
+	for _, name := range []string{"package.json", "package-lock.json", "bytes.mjs", "shape.mjs", "vocabulary.mjs", "filter.mjs", "target.mjs", "seal.mjs", "name.mjs", "verify.mjs"} {
 		if err := os.WriteFile(filepath.Join(dir, name), must(t)(os.ReadFile(filepath.Join(interop, name))), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -94,15 +94,30 @@ func writeLies(t *testing.T) string {
 		if _, err := verifier.ParseTrust(r.trust.Canonical()); err != nil {
 			continue // nobody pins such a file
 		}
-		path := filepath.Join(dir, fmt.Sprintf("%03d %s", n, strings.ReplaceAll(l.name, "/", " ")))
 		n++
-		for name, b := range map[string][]byte{".sharetrail": file, ".trust.json": r.trust.Marshal(), ".json": verdictOf(r, file).marshal(t)} {
-			if err := os.WriteFile(path+name, b, 0o600); err != nil {
-				t.Fatal(err)
-			}
+		writeTold(t, dir, fmt.Sprintf("%03d %s", n, l.name), r, file)
+	}
+	for group, lies := range map[string]map[string]remark{
+		"continued": continuedLies(), "sealed": sealLies(), "nonsense": sealNonsense(), "register": registerLies(), "ended": endedRegisters(), "under an alias": sealedAliasLies(),
+		"about nonsense": {"in a report": {tell: aboutNonsense(false)}, "in a copy": {tell: aboutNonsense(true)}},
+	} {
+		for name, l := range lies {
+			r, file := l.tell(t)
+			writeTold(t, dir, group+" "+name, r, file)
 		}
 	}
 	return dir
+}
+
+// writeTold writes a report, the trust file of its reader, and the verdict.
+func writeTold(t *testing.T, dir, name string, r *reader, file []byte) {
+	t.Helper()
+	path := filepath.Join(dir, strings.ReplaceAll(name, "/", " "))
+	for end, b := range map[string][]byte{".sharetrail": file, ".trust.json": r.trust.Marshal(), ".json": verdictOf(r, file).marshal(t)} {
+		if err := os.WriteFile(path+end, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func asError(want any) error {

@@ -72,7 +72,8 @@ func (c *crowded) finish() *crowded {
 	return c
 }
 
-func (c *crowded) check(change func(*verifier.Report)) (*verifier.Verdict, error) {
+// tell is Ada's report with a change to the document, to her.
+func (c *crowded) tell(change func(*verifier.Report)) (*reader, []byte) {
 	r := c.write(c.ada)
 	for _, at := range c.ada.entries {
 		w := c.events[at.index]
@@ -90,7 +91,12 @@ func (c *crowded) check(change func(*verifier.Report)) (*verifier.Verdict, error
 	if change != nil {
 		change(r)
 	}
-	return verifier.CheckReport(c.sign(r), verifier.About(events.RoleSubject, adaID), c.trust())
+	return &reader{role: events.RoleSubject, id: adaID, trust: c.trust()}, c.sign(r)
+}
+
+func (c *crowded) check(change func(*verifier.Report)) (*verifier.Verdict, error) {
+	r, file := c.tell(change)
+	return r.check(file)
 }
 
 // TestContinued: what a person among many is shown is what the header says, with what
@@ -117,35 +123,33 @@ func TestContinued(t *testing.T) {
 	}
 }
 
-// TestContinuedLies: each is a lie about a share to many by who holds every key.
-func TestContinuedLies(t *testing.T) {
-	edit := func(change func(*crowded, *verifier.Evidence)) func(*testing.T) error {
-		return func(t *testing.T) error {
+// remark is a lie by who holds every key, refused with words that tell it from others.
+type remark struct {
+	tell func(testing.TB) (*reader, []byte)
+	says string
+}
+
+// continuedLies are about a share to many.
+func continuedLies() map[string]remark {
+	edit := func(change func(*crowded, *verifier.Evidence)) func(testing.TB) (*reader, []byte) {
+		return func(t testing.TB) (*reader, []byte) {
 			c := newCrowded(t, nil).finish()
-			_, err := c.check(func(r *verifier.Report) { change(c, &r.Parts[0]) })
-			return err
+			return c.tell(func(r *verifier.Report) { change(c, &r.Parts[0]) })
 		}
 	}
-	build := func(change func(*crowded)) func(*testing.T) error {
-		return func(t *testing.T) error {
-			_, err := newCrowded(t, change).finish().check(nil)
-			return err
-		}
+	build := func(change func(*crowded)) func(testing.TB) (*reader, []byte) {
+		return func(t testing.TB) (*reader, []byte) { return newCrowded(t, change).finish().tell(nil) }
 	}
 	// more appends a further continuation to the honest ledger.
-	more := func(change func(*crowded)) func(*testing.T) error {
-		return func(t *testing.T) error {
+	more := func(change func(*crowded)) func(testing.TB) (*reader, []byte) {
+		return func(t testing.TB) (*reader, []byte) {
 			c := newCrowded(t, nil).finish()
 			change(c)
 			c.state()
-			_, err := c.check(nil)
-			return err
+			return c.tell(nil)
 		}
 	}
-	for name, told := range map[string]struct {
-		tell func(*testing.T) error
-		says string
-	}{
+	return map[string]remark{
 		"the header is left out": {edit(func(c *crowded, e *verifier.Evidence) { e.Targets = e.Targets[1:] }), "not shown"},
 		"another header is shown": {edit(func(c *crowded, e *verifier.Evidence) {
 			e.Targets[0].Fields = events.MarshalFields(events.Fields(sample(9)))
@@ -195,8 +199,16 @@ func TestContinuedLies(t *testing.T) {
 				entry.Opening, entry.Content = opening, content
 			}
 		}), "never hidden"},
-	} {
-		err := told.tell(t)
+	}
+}
+
+func TestContinuedLies(t *testing.T) { wantRemarks(t, continuedLies()) }
+
+func wantRemarks(t *testing.T, lies map[string]remark) {
+	t.Helper()
+	for name, told := range lies {
+		r, file := told.tell(t)
+		_, err := r.check(file)
 		if refuted := (*verifier.RefutedError)(nil); !errors.As(err, &refuted) || !strings.Contains(refuted.Found, told.says) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -1,9 +1,7 @@
 package verifier_test
 
 import (
-	"errors"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/sharetrail/sharetrail/events"
@@ -23,7 +21,7 @@ type sealer struct {
 
 var mailbox = &events.Private{Description: "the mailbox"}
 
-func newSealer(t *testing.T) *sealer {
+func newSealer(t testing.TB) *sealer {
 	t.Helper()
 	f := newForger(t)
 	rules := events.DefaultRules()
@@ -37,9 +35,14 @@ func newSealer(t *testing.T) *sealer {
 	share := sample(1)
 	share.Recipient.ID, share.Extent = "org:agency", events.Extent{Subjects: 2}
 	s.record = events.SealedAs(share)
-	s.at = s.step(&events.SealRecorded{Step: events.SealStep{Kind: events.StepSealed}, Order: someOrder(courtID),
-		Period: events.SealPeriod{Until: "2027-01-01T00:00:00Z"}, Record: &s.record}, s.ada, s.bob)
+	s.at = s.seal(s.ada, s.bob)
 	return s
+}
+
+// seal puts the record under seal about some people.
+func (s *sealer) seal(people ...*party) uint64 {
+	return s.step(&events.SealRecorded{Step: events.SealStep{Kind: events.StepSealed}, Order: someOrder(courtID),
+		Period: events.SealPeriod{Until: "2027-01-01T00:00:00Z"}, Record: &s.record}, people...)
 }
 
 func someOrder(authority string) *events.SealOrder {
@@ -99,8 +102,22 @@ func (s *sealer) target(at uint64, slot uint16) verifier.Target {
 	return t
 }
 
+// to signs a report for the party that it is about.
+func (s *sealer) to(p *party, r *verifier.Report) (*reader, []byte) {
+	return &reader{role: p.role, id: p.id.String(), trust: s.trust()}, s.sign(r)
+}
+
 func (s *sealer) verdict(r *verifier.Report, p *party) (*verifier.Verdict, error) {
-	return verifier.CheckReport(s.sign(r), verifier.About(p.role, p.id.String()), s.trust())
+	who, file := s.to(p, r)
+	return who.check(file)
+}
+
+// unsealedTo is the honest report to a party, with the sealed leaf opened there.
+func unsealedTo(to func(*sealer) *party, slot uint16) func(testing.TB) (*reader, []byte) {
+	return func(t testing.TB) (*reader, []byte) {
+		s := newSealer(t)
+		return s.to(to(s), s.tell(s.honest(to(s), slot)))
+	}
 }
 
 // What was under seal is told, and the report shows since when it was recorded.
@@ -119,8 +136,10 @@ func TestUnsealed(t *testing.T) {
 	}
 }
 
-// Each is a lie about what was under seal, by who holds every key.
-func TestSealLies(t *testing.T) {
+// sealLies are about what was under seal, by who holds every key: how the record is
+// told, and what is changed in the report.
+func sealLies() map[string]remark {
+	lies := map[string]remark{}
 	for name, c := range map[string]struct {
 		lie    func(s *sealer) *telling
 		edit   func(r *verifier.Report)
@@ -184,73 +203,117 @@ func TestSealLies(t *testing.T) {
 		"a leaf that nothing names": {lie: func(s *sealer) *telling { return s.honest(s.ada, 1) },
 			edit: func(r *verifier.Report) { g := gen(r); g.Entries[0].Type = events.TypeEventUnsealed }, refute: ""},
 	} {
-		t.Run(name, func(t *testing.T) {
+		lies[name] = remark{func(t testing.TB) (*reader, []byte) {
 			s := newSealer(t)
 			r := s.tell(c.lie(s))
 			if c.edit != nil {
 				c.edit(r)
 			}
-			_, err := s.verdict(r, s.ada)
-			if refuted := (*verifier.RefutedError)(nil); !errors.As(err, &refuted) || !strings.Contains(err.Error(), c.refute) {
-				t.Errorf("got %v", err)
-			}
-		})
+			return s.to(s.ada, r)
+		}, c.refute}
 	}
+	return lies
+}
+
+func TestSealLies(t *testing.T) { wantRemarks(t, sealLies()) }
+
+// underNoFilter is Ada's report under a filter that her unsealed record does not pass.
+func underNoFilter(t testing.TB) (*reader, []byte) {
+	s := newSealer(t)
+	r := s.tell(s.honest(s.ada, 1))
+	part(r).Filter = &verifier.Filter{Version: verifier.FilterVersion, Recipients: []string{"org:nobody"}}
+	return s.to(s.ada, r)
 }
 
 // A filter never hides by what it says what was under seal until now.
 func TestUnsealedPassesFilters(t *testing.T) {
-	s := newSealer(t)
-	r := s.tell(s.honest(s.ada, 1))
-	part(r).Filter = &verifier.Filter{Version: verifier.FilterVersion, Recipients: []string{"org:nobody"}}
-	v, err := s.verdict(r, s.ada)
+	r, file := underNoFilter(t)
+	v, err := r.check(file)
 	if err != nil || len(v.Entries) != 1 {
 		t.Errorf("%v, %+v", err, v)
 	}
 }
 
-// The register of an authority: every step in its place.
-func TestSealRegister(t *testing.T) {
-	s := newSealer(t)
-	seal := s.events[s.at].id.String()
-	lifted := func(by ...string) *events.SealRecorded {
-		return &events.SealRecorded{Step: events.SealStep{Kind: events.StepLifted, Seal: seal, By: by}}
+// register is that of the court with further steps, which know the seal's id.
+func register(steps func(seal string) []*events.SealRecorded) func(testing.TB) (*reader, []byte) {
+	return func(t testing.TB) (*reader, []byte) {
+		s := newSealer(t)
+		for _, step := range steps(s.events[s.at].id.String()) {
+			s.step(step)
+		}
+		s.state()
+		return s.to(s.court, s.write(s.court))
 	}
-	proposed := &events.SealRecorded{Step: events.SealStep{Kind: events.StepProposed, Seal: seal, By: []string{"a"}, Reason: "x"}}
+}
+
+func liftedBy(seal string, by ...string) *events.SealRecorded {
+	return &events.SealRecorded{Step: events.SealStep{Kind: events.StepLifted, Seal: seal, By: by}}
+}
+
+func proposed(seal string) *events.SealRecorded {
+	return &events.SealRecorded{Step: events.SealStep{Kind: events.StepProposed, Seal: seal, By: []string{"a"}, Reason: "x"}}
+}
+
+func lapsed(seal string) *events.SealRecorded {
+	return &events.SealRecorded{Step: events.SealStep{Kind: events.StepLapsed, Seal: seal}}
+}
+
+func wholeRegister(seal string) []*events.SealRecorded {
+	return []*events.SealRecorded{proposed(seal), liftedBy(seal, "a", "b")}
+}
+
+// registerLies are steps that are not in their place.
+func registerLies() map[string]remark {
+	lies := map[string]remark{"an authority that the rules do not list": {func(t testing.TB) (*reader, []byte) {
+		s := newSealer(t)
+		other := s.party(events.RoleAuthority, "org:other")
+		s.enrol(other)
+		s.state()
+		return s.to(other, s.write(other))
+	}, "list no such authority"}, "a step under its own type": {func(t testing.TB) (*reader, []byte) {
+		s := newSealer(t)
+		step := proposed(s.events[s.at].id.String())
+		s.shareAs(step.Type(), events.Fields(step), []mark{s.entryMark(s.court, 1)}, s.court)
+		s.state()
+		return s.to(s.court, s.write(s.court))
+	}, "no entry in an event of this type"}, "a seal without a record": {register(func(string) []*events.SealRecorded {
+		return []*events.SealRecorded{{Step: events.SealStep{Kind: events.StepSealed}, Order: someOrder(courtID)}}
+	}), "it seals nothing"}}
 	for name, c := range map[string]struct {
-		steps  []*events.SealRecorded
+		steps  func(seal string) []*events.SealRecorded
 		refute string
 	}{
-		"whole":                 {steps: []*events.SealRecorded{proposed, lifted("a", "b")}},
-		"lapsed":                {steps: []*events.SealRecorded{{Step: events.SealStep{Kind: events.StepLapsed, Seal: seal}}}},
-		"lifted by one":         {[]*events.SealRecorded{proposed, lifted("a", "a")}, "fewer than two"},
-		"lifted by nobody":      {[]*events.SealRecorded{lifted()}, "fewer than two"},
-		"after the end":         {[]*events.SealRecorded{lifted("a", "b"), proposed}, "follows the end"},
-		"of no seal":            {[]*events.SealRecorded{{Step: events.SealStep{Kind: events.StepLapsed, Seal: events.ID{9}.String()}}}, "does not begin"},
-		"under another's order": {[]*events.SealRecorded{{Step: events.SealStep{Kind: events.StepSealed}, Order: someOrder("org:other"), Record: &s.record}}, "not under an order of this authority"},
+		"lifted by one": {func(seal string) []*events.SealRecorded {
+			return []*events.SealRecorded{proposed(seal), liftedBy(seal, "a", "a")}
+		}, "fewer than two"},
+		"lifted by nobody": {func(seal string) []*events.SealRecorded { return []*events.SealRecorded{liftedBy(seal)} }, "fewer than two"},
+		"after the end": {func(seal string) []*events.SealRecorded {
+			return []*events.SealRecorded{liftedBy(seal, "a", "b"), proposed(seal)}
+		}, "follows the end"},
+		"of no seal": {func(string) []*events.SealRecorded { return []*events.SealRecorded{lapsed(events.ID{9}.String())} }, "does not begin"},
+		"under another's order": {func(string) []*events.SealRecorded {
+			record := events.SealedAs(sample(1))
+			return []*events.SealRecorded{{Step: events.SealStep{Kind: events.StepSealed}, Order: someOrder("org:other"), Record: &record}}
+		}, "not under an order of this authority"},
+	} {
+		lies[name] = remark{register(c.steps), c.refute}
+	}
+	return lies
+}
+
+// The register of an authority: every step in its place.
+func TestSealRegister(t *testing.T) {
+	for name, steps := range map[string]func(seal string) []*events.SealRecorded{
+		"whole":  wholeRegister,
+		"lapsed": func(seal string) []*events.SealRecorded { return []*events.SealRecorded{lapsed(seal)} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSealer(t)
-			for _, step := range c.steps {
-				s.step(step)
-			}
-			s.state()
-			v, err := s.verdict(s.write(s.court), s.court)
-			if c.refute == "" {
-				if err != nil || len(v.Entries) != 1+len(c.steps) || !slices.ContainsFunc(v.Checks, func(c verifier.Check) bool { return c.Name == "nothing left out" }) {
-					t.Errorf("%v, %+v", err, v)
-				}
-				return
-			}
-			if refuted := (*verifier.RefutedError)(nil); !errors.As(err, &refuted) || !strings.Contains(err.Error(), c.refute) {
-				t.Errorf("got %v", err)
+			r, file := register(steps)(t)
+			v, err := r.check(file)
+			if err != nil || len(v.Entries) != 1+len(steps("")) || !slices.ContainsFunc(v.Checks, func(c verifier.Check) bool { return c.Name == "nothing left out" }) {
+				t.Errorf("%v, %+v", err, v)
 			}
 		})
 	}
-	other := s.party(events.RoleAuthority, "org:other")
-	s.enrol(other)
-	s.state()
-	if _, err := s.verdict(s.write(other), other); err == nil || !strings.Contains(err.Error(), "list no such authority") {
-		t.Errorf("an authority that the rules do not list: %v", err)
-	}
+	wantRemarks(t, registerLies())
 }

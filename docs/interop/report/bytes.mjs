@@ -110,6 +110,26 @@ export function at(b, i, depth) {
   throw new Error("CBOR: a tag, a float or null");
 }
 
+// Section 8: the keys that a slot's content must have beside kind and role, by its
+// kind, and those that it may have.
+const contents = {
+  1: [[2, 3, 4]], 2: [[2, 4], [2, 4, 5, 6], [2, 4, 9], [2, 4, 5, 6, 9]], 3: [[2, 8]], 4: [[4], [4, 9]], 5: [[2, 4]],
+  6: [[2, 4, 5, 6], [2, 4, 5, 6, 9]], 7: [[2, 4, 5, 6, 7], [2, 4, 5, 6, 7, 9]],
+};
+export const isUint = (v) => typeof v === "number" || typeof v === "bigint" && v >= 0n;
+const bytesOf = (v, least, most) => Buffer.isBuffer(v) && v.length >= least && v.length <= most;
+const keyed = {
+  3: (v) => bytesOf(v, 32, 32), 4: (v) => bytesOf(v, 1, 964), 6: (v) => bytesOf(v, 32, 32), 7: (v) => isUint(v) && v < 65536,
+  8: (v) => v === 1 || v === 2, 9: (v) => v instanceof Map && v.size > 0,
+};
+
+export function parseContent(b) {
+  const c = cbor(b), keys = c instanceof Map ? [...c.keys()].slice(2).join() : "";
+  if (!contents[c.get?.(0)]?.some((k) => k.join() === keys) || ![1, 2, 3, 4].includes(c.get(1))) throw new Error("content");
+  for (const [k, v] of c) if (!(keyed[k] ?? isUint)(v)) throw new Error("content");
+  return c;
+}
+
 // Section 9: the fields of a body, each with the exact bytes of its value.
 export function fieldsOf(b) {
   const all = cbor(b);
