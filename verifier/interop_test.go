@@ -112,6 +112,8 @@ func writeLies(t *testing.T) string {
 		r, file := cosignedBy(groups)(t)
 		writeTold(t, dir, "met "+name, r, file)
 	}
+	r, file := seenAfter(-60)(t) // a grain
+	writeTold(t, dir, "seen a grain before", r, file)
 	writeBadTrust(t, dir)
 	return dir
 }

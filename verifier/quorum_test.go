@@ -174,6 +174,15 @@ func falsified(t testing.TB, line string) string {
 	return f[0] + " " + f[1] + " " + base64.StdEncoding.EncodeToString(sig) + "\n"
 }
 
+// seenAfter is a report whose state a witness signed some seconds after its date.
+func seenAfter(after int64) func(testing.TB) (*reader, []byte) {
+	return func(t testing.TB) (*reader, []byte) {
+		s, w := newStandard(t), newWatchers(t)
+		r, report := s.pin(w.policy(s, witnessOnly), s.cosign(w.w1, after))
+		return r, s.sign(report)
+	}
+}
+
 // TestQuorumLies: each lie is refused by its check.
 func TestQuorumLies(t *testing.T) {
 	for _, l := range quorumLies() {
@@ -186,11 +195,12 @@ func TestQuorumLies(t *testing.T) {
 	}
 	w := newWatchers(t)
 	// A grain is no lie: leaf times are rounded.
-	s := newStandard(t)
-	r, report := s.pin(w.policy(s, witnessOnly), s.cosign(w.w1, -60))
-	if _, err := r.check(s.sign(report)); err != nil {
+	grain, file := seenAfter(-60)(t)
+	if _, err := grain.check(file); err != nil {
 		t.Error(err)
 	}
+	s := newStandard(t)
+	r, report := s.pin(w.policy(s, witnessOnly))
 	// A bundle that brings its own trust: with another quorum than the pinned one.
 	_, report = s.pin(w.policy(s, "quorum none\n"))
 	wantRefused(t, "report signature", r, s.sign(report))
