@@ -20,7 +20,7 @@ const CheckAge = "age"
 func (p *part) checkQuorum() error {
 	name := CheckQuorum + p.in
 	policy := p.trust.policy()
-	by, at, err := policy.seen([]byte(p.e.Checkpoint))
+	by, at, err := policy.seen(name, []byte(p.e.Checkpoint))
 	switch {
 	case err != nil:
 		return err
@@ -54,17 +54,17 @@ func (p *part) checkQuorum() error {
 // and returns since when the quorum had seen it and nothing newer, in POSIX
 // seconds; 0 without a quorum. It does not check the log's own signature.
 func (t *Trust) Seen(checkpoint []byte) (at uint64, err error) {
-	_, at, err = t.policy().seen(checkpoint)
+	_, at, err = t.policy().seen(CheckQuorum, checkpoint)
 	return at, err
 }
 
-func (p *Policy) seen(checkpoint []byte) (by Cosigned, at uint64, err error) {
+func (p *Policy) seen(check string, checkpoint []byte) (by Cosigned, at uint64, err error) {
 	if by, err = p.Cosigned(checkpoint); err != nil {
-		return nil, 0, refute(CheckQuorum, "one that the trust file names is not valid: it was altered, or made for another checkpoint")
+		return nil, 0, refute(check, "one that the trust file names is not valid: it was altered, or made for another checkpoint")
 	}
 	at, met := p.Met(by)
 	if !met {
-		return nil, 0, refute(CheckQuorum, "the checkpoint lacks what the trust file demands: %s", p.Missing(by))
+		return nil, 0, refute(check, "the checkpoint lacks what the trust file demands: %s", p.Missing(by))
 	}
 	return by, at, nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -28,7 +29,7 @@ var beyond = []string{
 }
 
 // TestSecondImplementation gives every golden report, every lie of the matrix, and
-// those about shares to many and about seals, to a second program: it must come to the
+// those about shares to many, seals and quorums, to a second program: it must come to the
 // same verdict, and where a report is refuted, by the same check. It installs the program's two
 // libraries, so it wants a network and SHARETRAIL_LONG=1.
 func TestSecondImplementation(t *testing.T) {
@@ -44,7 +45,7 @@ func TestSecondImplementation(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json", "bytes.mjs", "shape.mjs", "vocabulary.mjs", "filter.mjs", "target.mjs", "seal.mjs", "name.mjs", "verify.mjs"} {
+	for _, name := range []string{"package.json", "package-lock.json", "bytes.mjs", "shape.mjs", "vocabulary.mjs", "filter.mjs", "target.mjs", "seal.mjs", "policy.mjs", "name.mjs", "verify.mjs"} {
 		if err := os.WriteFile(filepath.Join(dir, name), must(t)(os.ReadFile(filepath.Join(interop, name))), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -84,7 +85,7 @@ func writeLies(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	n := 0
-	for _, l := range allLies() {
+	for _, l := range slices.Concat(allLies(), quorumLies()) {
 		s := newStandard(t)
 		r := &reader{role: events.RoleSubject, id: adaID, trust: s.trust()}
 		file := l.tell(s, r)
@@ -99,6 +100,7 @@ func writeLies(t *testing.T) string {
 	}
 	for group, lies := range map[string]map[string]remark{
 		"continued": continuedLies(), "sealed": sealLies(), "nonsense": sealNonsense(), "register": registerLies(), "ended": endedRegisters(), "under an alias": sealedAliasLies(),
+		"foreign":        {"controller": {tell: foreignController}},
 		"about nonsense": {"in a report": {tell: aboutNonsense(false)}, "in a copy": {tell: aboutNonsense(true)}},
 	} {
 		for name, l := range lies {
@@ -106,14 +108,45 @@ func writeLies(t *testing.T) string {
 			writeTold(t, dir, group+" "+name, r, file)
 		}
 	}
+	for name, groups := range metQuorums {
+		r, file := cosignedBy(groups)(t)
+		writeTold(t, dir, "met "+name, r, file)
+	}
+	r, file := seenAfter(-60)(t) // a grain
+	writeTold(t, dir, "seen a grain before", r, file)
+	writeBadTrust(t, dir)
 	return dir
+}
+
+// writeBadTrust writes an honest report to readers whose trust files are none.
+func writeBadTrust(t *testing.T, dir string) {
+	t.Helper()
+	s := newStandard(t)
+	policies := badTrustPolicies(t)
+	for name, bad := range badPolicies(t) {
+		policies[name] = regexp.MustCompile(` https://\S+`).ReplaceAllString(bad.text, "") // trust files have no addresses
+	}
+	for name, policy := range policies {
+		r, report := s.pin(policy)
+		_, err := verifier.ParseTrust(r.trust.Marshal())
+		if err == nil {
+			t.Fatalf("%s is a policy", name)
+		}
+		verdict := goldenVerdict{Role: r.role.String(), ID: r.id, Error: err.Error()}
+		writeFiles(t, dir, "trust "+name, map[string][]byte{".sharetrail": s.sign(report), ".trust.json": r.trust.Marshal(), ".json": verdict.marshal(t)})
+	}
 }
 
 // writeTold writes a report, the trust file of its reader, and the verdict.
 func writeTold(t *testing.T, dir, name string, r *reader, file []byte) {
 	t.Helper()
+	writeFiles(t, dir, name, map[string][]byte{".sharetrail": file, ".trust.json": r.trust.Marshal(), ".json": verdictOf(r, file).marshal(t)})
+}
+
+func writeFiles(t *testing.T, dir, name string, files map[string][]byte) {
+	t.Helper()
 	path := filepath.Join(dir, strings.ReplaceAll(name, "/", " "))
-	for end, b := range map[string][]byte{".sharetrail": file, ".trust.json": r.trust.Marshal(), ".json": verdictOf(r, file).marshal(t)} {
+	for end, b := range files {
 		if err := os.WriteFile(path+end, b, 0o600); err != nil {
 			t.Fatal(err)
 		}

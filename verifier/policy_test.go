@@ -123,11 +123,22 @@ func TestMoreSigners(t *testing.T) {
 
 // TestBadPolicies: an error names the line and what to do.
 func TestBadPolicies(t *testing.T) {
+	for name, c := range badPolicies(t) {
+		var field *events.FieldError
+		if p, err := verifier.ParsePolicy(c.text); !errors.As(err, &field) || field.Field != c.field || field.Rule == "" || field.Next == "" {
+			t.Errorf("%s: %v, %v", name, p, err)
+		}
+	}
+}
+
+type badPolicy struct{ text, field string }
+
+func badPolicies(t testing.TB) map[string]badPolicy {
 	good := twoOfThree(t)
 	log := newSigner(t, "ledger.example/2026", 1)
 	w1 := cosigner(t, "w1.example", 10)
 	own := cosigner(t, "ledger.example/2026", 1)
-	for name, c := range map[string]struct{ text, field string }{
+	return map[string]badPolicy{
 		"empty":                     {"", "policy"},
 		"no quorum":                 {strings.TrimSuffix(good, "quorum both\n"), "policy"},
 		"two quorums":               {good + "quorum w1\n", "policy, line 11"},
@@ -152,11 +163,6 @@ func TestBadPolicies(t *testing.T) {
 		"unknown line":              {strings.Replace(good, "quorum both", "quorums both", 1), "policy, line 10"},
 		"carriage return":           {strings.ReplaceAll(good, "\n", "\r\n"), "policy, line 1"},
 		"too large":                 {good + "#" + strings.Repeat("x", 64<<10), "policy"},
-	} {
-		var field *events.FieldError
-		if p, err := verifier.ParsePolicy(c.text); !errors.As(err, &field) || field.Field != c.field || field.Rule == "" || field.Next == "" {
-			t.Errorf("%s: %v, %v", name, p, err)
-		}
 	}
 }
 

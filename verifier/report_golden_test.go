@@ -23,21 +23,26 @@ const reportVectors = "testdata/report"
 // goldenVerdict is the verdict on a golden report that every later program must
 // give as well. Prose may change and is not in it.
 type goldenVerdict struct {
-	Role     string                `json:"role"`
-	ID       string                `json:"id"`
-	Others   []string              `json:"others,omitempty"`   // further names that the reader types
-	Previous string                `json:"previous,omitempty"` // a checkpoint that the reader kept
-	Refuted  string                `json:"refuted,omitempty"`  // the check that failed
-	Error    string                `json:"error,omitempty"`    // the file is unusable
-	Size     uint64                `json:"size,omitempty"`
-	StateMS  uint64                `json:"state_time_ms,omitempty"`
-	Enrolled bool                  `json:"enrolled,omitempty"`
-	Copy     bool                  `json:"copy,omitempty"`
-	Chain    int                   `json:"chain,omitempty"`
-	Filtered uint64                `json:"filtered,omitempty"`
-	Names    []verifier.ShownName  `json:"names,omitempty"` // where there is more than one sequence that goes on
-	Entries  []verifier.ShownEntry `json:"-"`
-	Shown    json.RawMessage       `json:"entries,omitempty"`
+	Role     string   `json:"role"`
+	ID       string   `json:"id"`
+	Others   []string `json:"others,omitempty"`   // further names that the reader types
+	Previous string   `json:"previous,omitempty"` // a checkpoint that the reader kept
+	Refuted  string   `json:"refuted,omitempty"`  // the check that failed
+	Error    string   `json:"error,omitempty"`    // the file is unusable
+	Size     uint64   `json:"size,omitempty"`
+	StateMS  uint64   `json:"state_time_ms,omitempty"`
+	Enrolled bool     `json:"enrolled,omitempty"`
+	Copy     bool     `json:"copy,omitempty"`
+	Chain    int      `json:"chain,omitempty"`
+	Filtered uint64   `json:"filtered,omitempty"`
+	// What the trust file pins, and since when its quorum had seen the checkpoint.
+	Witnessed bool   `json:"witnessed,omitempty"`
+	Audited   bool   `json:"audited,omitempty"`
+	SeenAt    uint64 `json:"seen_at,omitempty"`
+
+	Names   []verifier.ShownName  `json:"names,omitempty"` // where there is more than one sequence that goes on
+	Entries []verifier.ShownEntry `json:"-"`
+	Shown   json.RawMessage       `json:"entries,omitempty"`
 }
 
 // goldenReports are the files, good and bad.
@@ -89,6 +94,11 @@ var goldenReports = map[string]struct {
 	"unsealed-recipient": {events.RoleRecipient, "org:agency", toReader(unsealedTo(func(s *sealer) *party { return s.agency }, events.BodyAlone))},
 	"unsealed-filtered":  {events.RoleSubject, adaID, toReader(underNoFilter)},
 	"unsealed-alias":     {events.RoleSubject, adaID, toReader(underAlias(toAda, nil))},
+	"complete":           {events.RoleSubject, adaID, toReader(cosignedBy(bothOfEach))},
+	"two-of-three":       {events.RoleSubject, adaID, toReader(cosignedBy(metQuorums["two of 3"]))},
+	"not-cosigned":       {events.RoleSubject, adaID, quorumLie("missing auditor")},
+	"seen-too-early":     {events.RoleSubject, adaID, quorumLie("one of two dates it")},
+	"cosigned-elsewhere": {events.RoleSubject, adaID, quorumLie("cosigned, then grown")},
 	"register":           {events.RoleAuthority, courtID, toReader(register(wholeRegister))},
 	"dealt-to-another":   {events.RoleSubject, adaID, toReader(sealLies()["dealt to somebody else"].tell)},
 	"lifted-by-one":      {events.RoleAuthority, courtID, toReader(registerLies()["lifted by one"].tell)},
@@ -127,8 +137,11 @@ func allLies() []lie {
 }
 
 // told finds a lie of the adversary matrix by its name.
-func told(name string) func(*standard, *reader) []byte {
-	all := allLies()
+func told(name string) func(*standard, *reader) []byte { return lieOf(allLies(), name) }
+
+func quorumLie(name string) func(*standard, *reader) []byte { return lieOf(quorumLies(), name) }
+
+func lieOf(all []lie, name string) func(*standard, *reader) []byte {
 	i := slices.IndexFunc(all, func(l lie) bool { return l.name == name })
 	return all[i].tell
 }
@@ -145,6 +158,7 @@ func verdictOf(r *reader, file []byte) (g goldenVerdict) {
 	default:
 		g.Size, g.StateMS, g.Enrolled, g.Entries = v.Size, v.StateTimeMS, v.Enrolled, v.Entries
 		g.Copy, g.Chain, g.Filtered = v.Copy, v.Chain, v.Filtered
+		g.Witnessed, g.Audited, g.SeenAt = v.Witnessed, v.Audited, v.SeenAt
 		if len(v.Names) > 1 || len(v.Names[0].Sequences) > 1 {
 			g.Names = v.Names
 		}

@@ -283,32 +283,42 @@ export function vrf(key, input, proof) {
   }
 }
 
-// A c2sp.org/signed-note: its text, if the verifier key signed it. With only, no other
-// signature stands beside.
-export function openNote(note, vkey, only) {
-  const at = note.lastIndexOf("\n\n");
-  const text = note.slice(0, at + 1), lines = note.slice(at + 2).split("\n");
-  const [name, hash, key] = splitKey(vkey);
-  if (at < 0 || lines.pop() !== "" || lines.length === 0 || only && lines.length !== 1) return undefined;
-  let signed;
-  for (const line of lines) {
-    const [dash, signer, sig, more] = line.split(" ");
-    const raw = base64(sig ?? "");
-    if (dash !== "—" || more !== undefined || !raw) return undefined;
-    if (signer !== name || raw.readUInt32BE(0) !== parseInt(hash, 16)) {
-      if (only) return undefined;
-      continue;
-    }
-    const der = Buffer.concat([Buffer.from("302a300506032b6570032100", "hex"), key.subarray(1)]);
-    const ok = raw.length === 68 && key[0] === 1 &&
-      verify(null, utf8(text), createPublicKey({ key: der, format: "der", type: "spki" }), raw.subarray(4));
-    if (!ok || signed) return undefined;
-    signed = text;
-  }
-  return signed;
+export const isPoint = (b) => { try { return Point.fromBytes(b) !== undefined; } catch { return false; } };
+
+// A c2sp.org/signed-note, section 15: its text and its lines, each a name, a key id and
+// what that key signed with; undefined if it is spelled otherwise.
+function splitNote(note) {
+  const at = note.lastIndexOf("\n\n"), rest = note.slice(at + 2).split("\n"), seen = new Set();
+  if (at < 0 || rest.pop() !== "" || rest.length < 1 || rest.length > 100) return undefined;
+  const lines = rest.map((line) => {
+    const [, name, sig] = /^— ([^+\s\p{Cc}]+) ([A-Za-z0-9+/=]+)$/u.exec(line) ?? [], raw = base64(sig ?? "");
+    if (!raw || raw.length < 5 || seen.size === seen.add(`${name} ${hex(raw.subarray(0, 4))}`).size) return undefined;
+    return { name, id: hex(raw.subarray(0, 4)), signature: raw.subarray(4) };
+  });
+  return lines.includes(undefined) ? undefined : { text: note.slice(0, at + 1), lines };
 }
 
-function splitKey(vkey) {
-  const i = vkey.indexOf("+"), j = vkey.indexOf("+", i + 1);
-  return [vkey.slice(0, i), vkey.slice(i + 1, j), Buffer.from(vkey.slice(j + 1), "base64")];
+const signs = (key, message, signature) => verify(null, utf8(message),
+  createPublicKey({ key: Buffer.concat([Buffer.from("302a300506032b6570032100", "hex"), key]), format: "der", type: "spki" }), signature);
+
+// openNote gives the text of a note that a key signed, and its lines. With only, no
+// line stands beside.
+export function openNote(note, key, only) {
+  const split = splitNote(note), own = split?.lines.find((l) => l.name === key.name && l.id === key.id);
+  if (own?.signature.length !== 64 || only && split.lines.length !== 1) return undefined;
+  return signs(key.key, split.text, own.signature) ? split : undefined;
+}
+
+// cosigned gives the seconds at which cosigners signed an open note, by their names in
+// the policy; undefined if one of their lines is false.
+export function cosigned({ text, lines }, cosigners) {
+  const times = new Map();
+  for (const [name, k] of cosigners) {
+    const line = lines.find((l) => l.name === k.name && l.id === k.id);
+    if (!line) continue;
+    const seconds = line.signature.length === 72 ? line.signature.readBigUInt64BE(0) : 0n;
+    if (seconds < 1n || seconds > 253402300799n || !signs(k.key, `cosignature/v1\ntime ${seconds}\n${text}`, line.signature.subarray(8))) return undefined;
+    times.set(name, Number(seconds));
+  }
+  return times;
 }

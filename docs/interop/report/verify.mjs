@@ -1,39 +1,35 @@
 // Checks reports by docs/formats.md section 17 alone: another language, other
 // libraries, nothing shared with the Go program but that page.
 //
-//   node verify.mjs TRUST ROLE ID... REPORT    checks one report
-//   node verify.mjs --golden DIR               checks committed ones against their verdicts
+//   node verify.mjs [--max-age SECONDS] TRUST ROLE ID... REPORT    checks one report
+//   node verify.mjs --golden DIR                                   checks committed ones against their verdicts
 //
-// It knows only trust files without a quorum and numbers below 2^53, and does not
-// look into the values of fields beyond what a check or a filter reads.
+// It knows targets, continuations, seals and quorums, and only numbers below 2^53. It
+// does not check the shapes of rules, nor look into the values of fields beyond what a
+// check or a filter reads.
 
 import { readFileSync, readdirSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import {
-  Refuted, Unusable, ZERO, H, base64, canonical, commit, consistent, inclusionRoot, indexLeaf, indexNode, indexRoot, indexValue, leafHash,
+  Refuted, Unusable, ZERO, H, base64, canonical, commit, consistent, cosigned, inclusionRoot, indexLeaf, indexNode, indexRoot, indexValue, leafHash,
   openNote, parseContent, parseLeaf, parseState, rulesHash, same, vrf, vrfInput,
 } from "./bytes.mjs";
 import { passes, validFilter } from "./filter.mjs";
 import { Name } from "./name.mjs";
+import { parseTrust } from "./policy.mjs";
 import { checkSealedUnder } from "./seal.mjs";
 import { attempt, identity, read, refute, roles, text } from "./shape.mjs";
 import { checkNamed, checkTargets } from "./target.mjs";
 
 const HEADER = "sharetrail/v1/report";
 
-function parseTrust(text) {
-  const t = canonical(JSON.stringify(JSON.parse(text)));
-  if (t.suite !== 1 || t.policy !== `log ${t.log}\nquorum none\n`) throw new Unusable("a trust file of a kind this program does not know");
-  return { ...t, text: JSON.stringify(t), vrf: base64(t.vrf), genesis: base64(t.genesis) };
-}
-
-const ledgers = (trust) => [...trust.predecessors.map(parseTrust), trust];
+const ledgers = (trust) => [...trust.predecessors, trust];
 
 export function checkReport(file, asked, pinned) {
   const cut = file.indexOf("\n===\n");
   if (cut < 0 || !file.subarray(0, cut).toString("utf8").startsWith(`${HEADER}\n`)) throw new Unusable("not a report");
   const note = file.toString("utf8", 0, cut + 1), doc = file.subarray(cut + 5);
-  const signed = openNote(note, pinned.report, true);
+  const signed = openNote(note, pinned.keys.report, true)?.text;
   if (signed === undefined) refute("report signature", "not signed by the pinned key");
   if (signed !== `${HEADER}\n${pinned.origin}\n${H(doc).toString("base64")}\n`) refute("report signature", "another document");
   const r = read("document", canonical(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(doc)));
@@ -45,8 +41,9 @@ export function checkReport(file, asked, pinned) {
   const parts = r.parts.map((e, i) => new Part(e, chain[i], asked, verdict, r.parts.at(-1), i === chain.length - 1).check());
   checkChain(parts);
   checkPrevious(parts, asked.previous, verdict);
-  const last = parts.at(-1);
-  return { ...verdict, size: last.size, state_time_ms: last.stateTime, copy: last.e.copy ?? false, chain: parts.length > 1 ? parts.length : 0 };
+  const last = parts.at(-1), audited = chain.every((t) => t.policy.pinsAuditor), witnessed = chain.every((t) => t.policy.pinsWitness);
+  checkAge(asked, last.seen ?? last.stateTime / 1000);
+  return { ...verdict, witnessed, audited, complete: witnessed && audited, seen_at: last.seen, size: last.size, state_time_ms: last.stateTime, copy: last.e.copy ?? false, chain: parts.length > 1 ? parts.length : 0 };
 }
 
 class Part {
@@ -59,6 +56,7 @@ class Part {
     this.checkReader();
     this.checkCheckpoint();
     this.checkStates();
+    this.checkCosignatures();
     this.checkEarlier();
     this.targets = checkTargets(this);
     this.checkNames();
@@ -80,7 +78,9 @@ class Part {
 
   checkReader() {
     let ids = this.asked.ids.map((id) => identity(this.rules, id));
-    if (this.asked.role === "controller") ids = [identity(this.rules, `org:${this.trust.origin}`)];
+    const own = identity(this.rules, `org:${this.trust.origin}`);
+    if (this.asked.role === "controller" && this.last && ids.some((id) => id && id !== own)) refute("person", "no controller of this ledger");
+    if (this.asked.role === "controller" && !this.last) ids = [own];
     if (this.last && ids.includes(undefined)) throw new Unusable("an identity that the rules cannot spell");
     if (this.asked.role === "authority" && ids.some((id) => id && !this.rules.authorities.includes(text(id)))) refute("person", "no authority of the rules");
     this.ids = [...new Set(ids.filter((id) => id))].sort((a, b) => (text(a) < text(b) ? -1 : 1));
@@ -89,14 +89,24 @@ class Part {
   }
 
   checkCheckpoint() {
-    this.text = this.openCheckpoint(this.e.checkpoint);
-    if (!this.text) refute(`checkpoint${this.in}`, "not signed");
+    this.opened = this.openCheckpoint(this.e.checkpoint);
+    if (!this.opened) refute(`checkpoint${this.in}`, "not signed");
+    this.text = this.opened.text;
     [, this.size, this.root] = parseCheckpoint(this.text);
   }
 
   openCheckpoint(note) {
-    const t = openNote(note, this.trust.log, false);
-    return t !== undefined && parseCheckpoint(t)?.[0] === this.trust.origin ? t : undefined;
+    const opened = openNote(note, this.trust.keys.log, false);
+    return opened && parseCheckpoint(opened.text)?.[0] === this.trust.origin ? opened : undefined;
+  }
+
+  checkCosignatures() {
+    const name = `cosignatures${this.in}`, { policy } = this.trust, times = cosigned(this.opened, policy.witnesses);
+    if (!times) refute(name, "one is false");
+    if (policy.wanted === "none") return;
+    this.seen = policy.time(times);
+    if (this.seen === undefined) refute(name, "the quorum is not met");
+    if (this.stateTime > this.seen * 1000 + 999 + this.rules.grain_ms) refute(name, "the state is dated after them");
   }
 
   leaf(name, p) {
@@ -133,7 +143,7 @@ class Part {
 
   checkEarlier() {
     if (!this.e.earlier) return;
-    const t = this.openCheckpoint(this.e.earlier.checkpoint), name = `earlier checkpoint${this.in}`;
+    const t = this.openCheckpoint(this.e.earlier.checkpoint)?.text, name = `earlier checkpoint${this.in}`;
     if (!t) refute(name, "not signed");
     const [, size, root] = parseCheckpoint(t);
     if (size === 0 || size > this.size || !consistent(size, this.size, root, this.root, this.e.earlier.proof)) refute(name, "history was rewritten");
@@ -211,10 +221,15 @@ function checkChain(parts) {
   });
 }
 
+// The reader's clock and limit, in seconds.
+function checkAge({ now, maxAge }, at) {
+  if (maxAge !== undefined && (now - at > maxAge || at - now > 600)) refute("age", "older than the limit, or of a time to come");
+}
+
 function checkPrevious(parts, previous, verdict) {
   if (!previous) return;
   const part = parts.find((p) => p.openCheckpoint(previous));
-  const kept = part?.openCheckpoint(previous);
+  const kept = part?.openCheckpoint(previous).text;
   if (!kept || kept !== part.text && !verdict.extends.includes(kept)) refute("previous checkpoint", "not shown");
 }
 
@@ -223,18 +238,20 @@ function golden(dir) {
   for (const file of readdirSync(dir).filter((f) => f.endsWith(".sharetrail"))) {
     n++;
     const path = join(dir, file.slice(0, -".sharetrail".length)), want = JSON.parse(readFileSync(`${path}.json`, "utf8"));
-    const trust = parseTrust(readFileSync(existsSync(`${path}.trust.json`) ? `${path}.trust.json` : join(dir, "trust.json"), "utf8"));
     let got = {};
     try {
+      const trust = parseTrust(readFileSync(existsSync(`${path}.trust.json`) ? `${path}.trust.json` : join(dir, "trust.json"), "utf8"));
       const v = checkReport(readFileSync(join(dir, file)), { role: want.role, ids: [want.id, ...(want.others ?? [])], previous: want.previous }, trust);
-      got = { size: v.size, state_time_ms: v.state_time_ms, enrolled: v.enrolled, copy: v.copy, chain: v.chain, filtered: v.filtered, entries: v.entries };
+      const { witnessed, audited, size, state_time_ms, enrolled, copy, chain, filtered, entries } = v;
+      got = { witnessed, audited, seen_at: v.seen_at ?? 0, size, state_time_ms, enrolled, copy, chain, filtered, entries };
     } catch (err) {
       if (err instanceof Refuted) got.refuted = err.check;
       else if (err instanceof Unusable) got.error = true;
       else throw err;
     }
     const expected = want.refuted ? { refuted: want.refuted } : want.error ? { error: true } : {
-      size: want.size, state_time_ms: want.state_time_ms, enrolled: want.enrolled ?? false, copy: want.copy ?? false, chain: want.chain ?? 0,
+      witnessed: want.witnessed ?? false, audited: want.audited ?? false, seen_at: want.seen_at ?? 0, size: want.size,
+      state_time_ms: want.state_time_ms, enrolled: want.enrolled ?? false, copy: want.copy ?? false, chain: want.chain ?? 0,
       filtered: want.filtered ?? 0, entries: (want.entries ?? []).map((e) => ({ Number: e.Number, Index: e.Index, ID: e.ID, TimeMS: e.TimeMS, About: e.About })),
     };
     const ok = JSON.stringify(got) === JSON.stringify(expected);
@@ -247,9 +264,10 @@ function golden(dir) {
 
 function main(args) {
   if (args[0] === "--golden") return golden(args[1]);
+  const maxAge = args[0] === "--max-age" ? Number(args.splice(0, 2)[1]) : undefined;
   const [trust, role, ...ids] = args, report = ids.pop();
   try {
-    const v = checkReport(readFileSync(report), { role, ids }, parseTrust(readFileSync(trust, "utf8")));
+    const v = checkReport(readFileSync(report), { role, ids, maxAge, now: Date.now() / 1000 }, parseTrust(readFileSync(trust, "utf8")));
     console.log(JSON.stringify(v, undefined, 1));
     return 0;
   } catch (err) {
