@@ -35,7 +35,8 @@ func (n *named) unseals(e *checked) error {
 	}
 	// Whoever reads on takes the share out of it, and compares whom it names.
 	told := events.UnsealedIn(e.event)
-	if _, err := told.Record.Event(); err != nil || events.Unseal(told.Unsealing, told.Record).Type() != e.shown.Type {
+	record, err := told.Record.Event()
+	if err != nil || !n.rules.Numbered(told.Record.Type, events.Fields(record)) || events.Unseal(told.Unsealing, told.Record).Type() != e.shown.Type {
 		return refute(e.name, "what it tells is no record, or none that a %s tells", Plain(e.shown.Type))
 	}
 	if n.e.Copy {

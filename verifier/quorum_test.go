@@ -200,9 +200,9 @@ func TestQuorumLies(t *testing.T) {
 		t.Error(err)
 	}
 	s := newStandard(t)
-	r, report := s.pin(w.policy(s, witnessOnly))
+	r, _ := s.pin(w.policy(s, witnessOnly))
 	// A bundle that brings its own trust: with another quorum than the pinned one.
-	_, report = s.pin(w.policy(s, "quorum none\n"))
+	_, report := s.pin(w.policy(s, "quorum none\n"))
 	wantRefused(t, "report signature", r, s.sign(report))
 	// What is missing is named.
 	r, report = s.pin(w.policy(s, bothOfEach), s.cosign(w.w1, 1))

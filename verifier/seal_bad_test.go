@@ -48,6 +48,15 @@ func sealNonsense() map[string]remark {
 			return s.to(s.ada, s.tell(c.lie(s)))
 		}, c.refute}
 	}
+	lies["a type that the rules do not know"] = remark{func(t testing.TB) (*reader, []byte) {
+		s := newSealerUnder(t, func(rules *events.Rules) {
+			delete(rules.Fields, events.TypeSeriesOpened)
+			delete(rules.Labels, events.TypeSeriesOpened)
+		})
+		s.record = events.SealedAs(&events.SeriesOpened{Series: events.Series{First: "2026-09-01T00:00:00Z"}, DisclosureRecorded: *sample(1)})
+		s.at = s.step(&events.SealRecorded{Step: events.SealStep{Kind: events.StepSealed}, Order: someOrder(courtID), Record: &s.record}, s.ada)
+		return s.to(s.ada, s.tell(s.honest(s.ada, 1)))
+	}, "is no record"}
 	return lies
 }
 

@@ -23,9 +23,16 @@ var mailbox = &events.Private{Description: "the mailbox"}
 
 func newSealer(t testing.TB) *sealer {
 	t.Helper()
+	return newSealerUnder(t, func(*events.Rules) {})
+}
+
+// newSealerUnder is the same under rules that were changed.
+func newSealerUnder(t testing.TB, change func(*events.Rules)) *sealer {
+	t.Helper()
 	f := newForger(t)
 	rules := events.DefaultRules()
 	rules.Authorities = []string{courtID}
+	change(rules)
 	f.rules, f.leaves, f.labels, f.prev, f.timeMS = rules.Marshal(), nil, nil, events.Hash{}, genesisMS
 	f.state()
 	s := &sealer{forger: f, ada: f.party(events.RoleSubject, adaID), bob: f.party(events.RoleSubject, "email:bob@example.com"),
