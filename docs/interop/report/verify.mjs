@@ -17,6 +17,7 @@ import {
 import { passes, validFilter } from "./filter.mjs";
 import { Name } from "./name.mjs";
 import { parseTrust } from "./policy.mjs";
+import { extend, parseRules } from "./rules.mjs";
 import { checkSealedUnder } from "./seal.mjs";
 import { attempt, identity, read, refute, roles, text } from "./shape.mjs";
 import { checkNamed, checkTargets } from "./target.mjs";
@@ -68,11 +69,9 @@ class Part {
   checkRules() {
     let before;
     for (const doc of this.e.rules) {
-      const rules = canonical(doc);
-      if ((before === undefined) !== (rules.previous === null) || before && rules.previous !== rulesHash(before).toString("base64")) {
-        refute(`rules${this.in}`, "not the next version");
-      }
-      [before, this.rules] = [Buffer.from(doc), rules];
+      const rules = parseRules(doc);
+      if (before === undefined ? rules.previous !== null : !extend(rules, this.rules, before)) refute(`rules${this.in}`, "not the next version");
+      [before, this.rules] = [doc, rules];
     }
   }
 
@@ -126,6 +125,7 @@ class Part {
     const [l] = this.leaf(name, p);
     if (l.kind !== 2) refute(name, "no state leaf");
     const s = attempt(name, () => parseState(l.ext));
+    if (l.timeMS >= 253402300800000) refute(name, "dated after the year 9999");
     if (s.covered !== p.index || !same(s.vrf, this.trust.vrf) || !same(s.rules, rulesHash(Buffer.from(rules)))) refute(name, "another state");
     return [s, l.timeMS];
   }

@@ -19,12 +19,14 @@ const group = new Map(rows("### Groups of a share").map(([, name, value]) => [na
 const ofShare = [...group].filter(([name]) => name !== "occurred" && name !== "extent");
 
 export const types = new Map(rows("<!-- types: a test compares this with the package -->").map(([type, roles, about, groups]) => {
-  const always = [];
+  const always = [], all = [];
   for (const g of names(groups)) {
+    if (g === "share") all.push(...ofShare.map(([name]) => name), "policy");
+    else all.push(g.replace("?", "").trim());
     if (g === "share") always.push(...ofShare.filter(([, optional]) => !optional).map(([name]) => name));
     else if (!g.startsWith("?")) always.push(g);
   }
-  return [type, { roles: names(roles), about: names(about), always, share: names(groups).includes("share") }];
+  return [type, { roles: names(roles), about: names(about), always, groups: all, share: names(groups).includes("share") }];
 }));
 
 // terms are the values that a member can have.
