@@ -207,11 +207,13 @@ func TestContinuedLies(t *testing.T) { wantRemarks(t, continuedLies()) }
 func wantRemarks(t *testing.T, lies map[string]remark) {
 	t.Helper()
 	for name, told := range lies {
-		r, file := told.tell(t)
-		_, err := r.check(file)
-		if refuted := (*verifier.RefutedError)(nil); !errors.As(err, &refuted) || !strings.Contains(refuted.Found, told.says) {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			r, file := told.tell(t)
+			_, err := r.check(file)
+			if refuted := (*verifier.RefutedError)(nil); !errors.As(err, &refuted) || !strings.Contains(refuted.Found, told.says) {
+				t.Error(err)
+			}
+		})
 	}
 }
 
